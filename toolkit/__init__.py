@@ -1,0 +1,124 @@
+"""The notebook companion for workflow data: variables and records as DataFrames.
+
+>>> import toolkit
+>>> service = toolkit.connect(":memory:", create=True)
+>>> service
+UnifiedDataService(SQLite in memory)
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from toolkit.errors import (
+    AlreadyDone,
+    ArchiveMissing,
+    ChangeNotFound,
+    ConnectionFailed,
+    ConstraintViolated,
+    CorruptValue,
+    DatabaseError,
+    DatabaseNotFound,
+    DatabaseTimeout,
+    DataWarning,
+    ExpectationFailed,
+    HiddenValue,
+    ImportFailed,
+    InvalidOption,
+    InvalidPath,
+    InvalidPattern,
+    InvalidValue,
+    MissingExtra,
+    NothingSelected,
+    PermissionMissing,
+    ReadOnly,
+    RecordExists,
+    RecordNotFound,
+    RunExists,
+    SchemaMismatch,
+    ServiceClosed,
+    StalePlan,
+    TargetError,
+    ToolkitError,
+    VariableNotFound,
+    WorkflowNotFound,
+)
+
+if TYPE_CHECKING:
+    from toolkit.changes import ClearPlan
+    from toolkit.masking import MaskingPolicy, Secret
+    from toolkit.model import DataStats, Receipt
+    from toolkit.report import RunReport
+    from toolkit.service import UnifiedDataService, Workflow, WorkflowData, connect
+
+__version__ = "0.1.0"
+
+# What a first call needs is loaded by it: `import toolkit` itself stays light.
+_HOMES = {
+    "connect": "toolkit.service",
+    "UnifiedDataService": "toolkit.service",
+    "Workflow": "toolkit.service",
+    "WorkflowData": "toolkit.service",
+    "ClearPlan": "toolkit.changes",
+    "DataStats": "toolkit.model",
+    "Receipt": "toolkit.model",
+    "MaskingPolicy": "toolkit.masking",
+    "Secret": "toolkit.masking",
+    "RunReport": "toolkit.report",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'toolkit' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})
+
+
+__all__ = [
+    "AlreadyDone",
+    "ArchiveMissing",
+    "ChangeNotFound",
+    "ClearPlan",
+    "ConnectionFailed",
+    "ConstraintViolated",
+    "CorruptValue",
+    "DataStats",
+    "DataWarning",
+    "DatabaseError",
+    "DatabaseNotFound",
+    "DatabaseTimeout",
+    "ExpectationFailed",
+    "HiddenValue",
+    "ImportFailed",
+    "InvalidOption",
+    "InvalidPath",
+    "InvalidPattern",
+    "InvalidValue",
+    "MaskingPolicy",
+    "MissingExtra",
+    "NothingSelected",
+    "PermissionMissing",
+    "ReadOnly",
+    "Receipt",
+    "RecordExists",
+    "RecordNotFound",
+    "RunExists",
+    "RunReport",
+    "SchemaMismatch",
+    "Secret",
+    "ServiceClosed",
+    "StalePlan",
+    "TargetError",
+    "ToolkitError",
+    "UnifiedDataService",
+    "VariableNotFound",
+    "Workflow",
+    "WorkflowData",
+    "WorkflowNotFound",
+    "connect",
+]

@@ -1,0 +1,67 @@
+"""One value that does not show itself."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NoReturn, final
+
+HIDDEN: Final = "[hidden]"
+"""The text that stands where a secret was."""
+
+
+@final
+class Secret:
+    """A sealed value: it shows itself only when `reveal` is called.
+
+    It has no attributes and no length, is equal to itself alone, has no order and cannot be pickled.
+
+    Parameters
+    ----------
+    value : Any
+        The value to seal.
+
+    Examples
+    --------
+    >>> secret = Secret("FAKE-not-a-real-value")
+    >>> secret
+    [hidden]
+    >>> f"the token is {secret}"
+    'the token is [hidden]'
+    >>> secret.reveal()
+    'FAKE-not-a-real-value'
+    """
+
+    __slots__ = ("__value",)
+
+    def __init__(self, value: Any) -> None:
+        object.__setattr__(self, "_Secret__value", value)
+
+    def reveal(self) -> Any:
+        """Return the sealed value.
+
+        Returns
+        -------
+        Any
+            What the secret was made from, the same object.
+        """
+        return self.__value
+
+    def __repr__(self) -> str:
+        return HIDDEN
+
+    def __format__(self, spec: str) -> str:
+        return format(HIDDEN, spec)
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError("a Secret cannot be changed; make a new one")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError("a Secret cannot be changed; make a new one")
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("a Secret cannot be pickled or copied to disk; call .reveal() where the value is needed")
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Secret:
+        return self

@@ -1,0 +1,7 @@
+"""The service: the two storages, the unified calls, DataFrames out. The one room with two doors."""
+
+from toolkit.service.combined import WorkflowData
+from toolkit.service.unified import UnifiedDataService, connect
+from toolkit.service.workflow import Workflow
+
+__all__ = ["UnifiedDataService", "Workflow", "WorkflowData", "connect"]

@@ -1,0 +1,102 @@
+"""What every call of the service stands on: one database, one policy, one way to say which workflow."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from toolkit import columns
+from toolkit.masking import MaskingPolicy
+from toolkit.model import Receipt
+from toolkit.storage.archive import ArchiveStorage
+from toolkit.storage.base import WorkflowIds, single_workflow
+from toolkit.storage.records import RecordStorage
+from toolkit.storage.variables import VariableStorage
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from toolkit.storage.database import Database
+
+
+class ServiceBase:
+    """One database and what stands on it.
+
+    Parameters
+    ----------
+    database : Database
+        Open.
+    masking : MaskingPolicy, optional
+        Which values are hidden; the toolkit's own rules when left out.
+
+    Attributes
+    ----------
+    variables : VariableStorage
+        The variables, unmasked, as Arrow tables and plain values.
+    records : RecordStorage
+        The records, likewise.
+    """
+
+    def __init__(self, database: Database, masking: MaskingPolicy | None = None) -> None:
+        self.database = database
+        self.masking = masking or MaskingPolicy()
+        self.archive = ArchiveStorage(database)
+        self.variables = VariableStorage(database, self.archive)
+        self.records = RecordStorage(database, self.archive)
+
+    def _policy(self, *, reveal: bool) -> MaskingPolicy | None:
+        return None if reveal else self.masking
+
+    def _receipt(self, receipt: Receipt) -> Receipt:
+        """Give a receipt the way back to this service, so that `receipt.undo()` works."""
+        return dataclasses.replace(receipt, undo_by=self.undo)
+
+    def undo(self, receipt: Receipt | str) -> Receipt:
+        """Bring back the rows that a change moved away, exactly as they were.
+
+        Parameters
+        ----------
+        receipt : Receipt or str
+            A receipt, or the id of one.
+
+        Returns
+        -------
+        Receipt
+            Of kind `undo`, with the counts.
+
+        Raises
+        ------
+        ChangeNotFound
+            When the archive knows no such change.
+        AlreadyDone
+            When it was undone before.
+        StalePlan
+            When one of the rows was written again since; nothing is touched then.
+
+        Examples
+        --------
+        >>> import toolkit
+        >>> service = toolkit.connect(":memory:", create=True)
+        >>> change = service.set_variable("nightly", "total", 3)
+        >>> receipt = service.delete_variable("nightly", "total")
+        >>> service.undo(receipt).variables
+        1
+        """
+        return self.archive.bring_back(receipt.id if isinstance(receipt, Receipt) else receipt)
+
+
+def of_workflows(table: pa.Table, workflow_ids: WorkflowIds) -> pa.Table:
+    """Leave the column `workflow_id` out when only one workflow was asked for.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        With `workflow_id` in front.
+    workflow_ids : str, iterable of str, or Pattern
+        As the read was given it.
+
+    Returns
+    -------
+    pyarrow.Table
+    """
+    return table.drop_columns([columns.WORKFLOW_ID]) if single_workflow(workflow_ids) is not None else table

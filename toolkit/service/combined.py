@@ -1,0 +1,322 @@
+"""The calls about both tables at once: data, counts, clearing, and which workflows there are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from toolkit import changes, columns, frames, times
+from toolkit.changes import ClearPlan, Selection
+from toolkit.model import DataStats, OneOrMany, RecordFilter
+from toolkit.service.overview import overview
+from toolkit.service.records import RecordCalls
+from toolkit.service.variables import VariableCalls
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Iterable
+
+    import pandas as pd
+
+    from toolkit.patterns import PatternLike
+    from toolkit.storage.base import WorkflowId
+
+_BUCKETS: Final = ("all", "global", "records")
+
+
+@dataclass(frozen=True, eq=False)
+class WorkflowData:
+    """Variables and records of one workflow, read in one snapshot.
+
+    Attributes
+    ----------
+    workflow_id : str
+        The workflow.
+    timestamp : datetime
+        When it was read, in UTC.
+    variables, records : pandas.DataFrame or None
+        As `get_all_variables` and `query_records` give them, documents whole in the column `data`; None for a bucket
+        that was not asked for.
+    include_metadata : bool
+        Whether `to_dict` says status, times and error of each record.
+    """
+
+    workflow_id: str
+    timestamp: dt.datetime
+    variables: pd.DataFrame | None
+    records: pd.DataFrame | None
+    include_metadata: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the data in the shape of the service's first plan.
+
+        Returns
+        -------
+        dict
+            `workflow_id`, `timestamp`, and where asked for `global` (`{key: value}`) and `records`
+            (`{record_id: {"type", "data", …}}`).
+
+        Examples
+        --------
+        >>> import toolkit
+        >>> service = toolkit.connect(":memory:", create=True)
+        >>> change = service.set_variable("nightly", "total", 3)
+        >>> service.get_data("nightly").to_dict()["global"]
+        {'total': 3}
+        """
+        shape: dict[str, Any] = {"workflow_id": self.workflow_id, "timestamp": times.iso(self.timestamp)}
+        if self.variables is not None:
+            shape["global"] = dict(zip(self.variables["key"], self.variables["value"], strict=True))
+        if self.records is not None:
+            shape["records"] = {row["record_id"]: self._record(row) for row in frames.to_dicts(self.records)}
+        return shape
+
+    def _record(self, row: dict[str, Any]) -> dict[str, Any]:
+        shape = {"type": row["record_type"], columns.DATA: row[columns.DATA]}
+        if self.include_metadata:
+            shape["status"] = row["status"]
+            for name in ("created_at", "updated_at"):
+                shape[name] = None if row[name] is None else times.iso(row[name])
+            if row["error_message"]:
+                shape["error"] = row["error_message"]
+        return shape
+
+    def __repr__(self) -> str:
+        read = [
+            f"{len(frame):,} {name}"
+            for name, frame in (("records", self.records), ("variables", self.variables))
+            if frame is not None
+        ]
+        return f"WorkflowData({self.workflow_id}: {' and '.join(read)})"
+
+
+class CombinedCalls(VariableCalls, RecordCalls):
+    """Variables and records together."""
+
+    def list_workflows(self, pattern: PatternLike | None = None) -> pd.DataFrame:
+        """List the workflows that have variables or records, or stand in the table of workflows.
+
+        Parameters
+        ----------
+        pattern : str or list of str, optional
+            Of workflow ids.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per workflow, the latest activity first: `workflow_id, name` (`str`), `variables, records,
+            discovered, processing, complete, failed, skipped, other` (`Int64`), `first_activity, last_activity`
+            (`datetime64[us, UTC]`).
+
+        Raises
+        ------
+        InvalidPattern
+
+        Examples
+        --------
+        >>> import toolkit
+        >>> service = toolkit.connect(":memory:", create=True)
+        >>> service.create_record("nightly", "email_001", status="failed")
+        'email_001'
+        >>> service.list_workflows()[["workflow_id", "records", "failed"]]
+          workflow_id  records  failed
+        0     nightly        1       1
+        """
+        return overview(self.variables, self.records, "*" if pattern is None else pattern)
+
+    def get_data(
+        self,
+        workflow_id: WorkflowId,
+        bucket: str = "all",
+        pattern: PatternLike | None = None,
+        include_metadata: bool = False,  # noqa: FBT001, FBT002 - the order of the first plan
+        reveal: bool = False,  # noqa: FBT001, FBT002 - likewise
+    ) -> WorkflowData:
+        """Read variables and records of one workflow, in one snapshot.
+
+        Parameters
+        ----------
+        workflow_id : str
+            The workflow.
+        bucket : str, default "all"
+            `all`, `global` (the variables), `records`, or the id of one record.
+        pattern : str or list of str, optional
+            Of keys and record ids; it means both tables.
+        include_metadata : bool, default False
+            Whether `to_dict` says status, times and error of each record.
+        reveal : bool, default False
+            Show secrets.
+
+        Returns
+        -------
+        WorkflowData
+
+        Raises
+        ------
+        InvalidPattern
+
+        Examples
+        --------
+        >>> import toolkit
+        >>> service = toolkit.connect(":memory:", create=True)
+        >>> service.create_record("nightly", "email_001")
+        'email_001'
+        >>> service.get_data("nightly", bucket="email_001")
+        WorkflowData(nightly: 1 records)
+        """
+        chosen = "*" if pattern is None else pattern
+        ids = None if bucket in _BUCKETS else [bucket]
+        variables = records = None
+        with self.database.read() as connection:
+            now = connection.scalar(self.database.dialect.now().select())
+            if bucket in ("all", "global"):
+                variables = self.get_all_variables(workflow_id, pattern=chosen, reveal=reveal)
+            if bucket != "global":
+                records = self.query_records(workflow_id, chosen, ids=ids, flatten=False, reveal=reveal)
+        return WorkflowData(str(workflow_id), times.read(now), variables, records, include_metadata)
+
+    def get_stats(self, workflow_id: WorkflowId) -> DataStats:
+        """Count the variables and records of one workflow, in the database.
+
+        Parameters
+        ----------
+        workflow_id : str
+            The workflow.
+
+        Returns
+        -------
+        DataStats
+            Variables by type and by category; records by type, by status, and crossed.
+
+        Examples
+        --------
+        >>> import toolkit
+        >>> service = toolkit.connect(":memory:", create=True)
+        >>> change = service.set_variables("nightly", {"total": 3, "node4.result": "done"})
+        >>> service.get_stats("nightly").variable_categories
+        {'custom': 1, 'node': 1}
+        """
+        with self.database.read():
+            variables = self.variables.count(workflow_id)
+            records = self.records.count(workflow_id, RecordFilter(), ("record_type", "status")).to_pylist()
+        return DataStats(
+            str(workflow_id),
+            _margin((kind, count) for kind, _, count in variables),
+            _margin((category, count) for _, category, count in variables),
+            {(row["record_type"], row["status"]): row["count"] for row in records},
+        )
+
+    def plan_clear(
+        self,
+        workflow_id: WorkflowId,
+        pattern: PatternLike | None = None,
+        *,
+        records: PatternLike | None = None,
+        variables: PatternLike | None = None,
+        ids: Iterable[str] | None = None,
+        keys: Iterable[str] | None = None,
+        status: OneOrMany | None = None,
+        record_type: OneOrMany | None = None,
+        everything: bool = False,
+    ) -> ClearPlan:
+        """Look at what a clear would take; nothing changes until the plan is applied.
+
+        Parameters
+        ----------
+        workflow_id : str
+            The workflow.
+        pattern : str or list of str, optional
+            Of record ids **and** keys.
+        records, variables : str or list of str, optional
+            Of record ids alone, of keys alone.
+        ids, keys : iterable of str, optional
+            Literal record ids, literal keys; an empty list takes nothing.
+        status, record_type : str or iterable of str, optional
+            Of records; such a filter takes no variables.
+        everything : bool, default False
+            Both tables, whole: without it, no selection is an error.
+
+        Returns
+        -------
+        ClearPlan
+            What it takes; `.apply()` moves exactly those rows to the archive.
+
+        Raises
+        ------
+        NothingSelected, InvalidPattern, InvalidOption
+
+        Examples
+        --------
+        >>> import toolkit
+        >>> service = toolkit.connect(":memory:", create=True)
+        >>> number = service.create_records("nightly", [{"record_id": f"email_{n}"} for n in range(9)])
+        >>> service.plan_clear("nightly", "email_1,email_2")
+        ClearPlan: 2 records and 0 variables of workflow nightly; nothing has changed yet, .apply() does it
+        """
+        selection = Selection.of(
+            pattern,
+            records=records,
+            variables=variables,
+            ids=ids,
+            keys=keys,
+            status=status,
+            record_type=record_type,
+            everything=everything,
+        )
+        return changes.plan_clear(self.variables, self.records, workflow_id, selection, self._receipt)
+
+    def changes(self, workflow_id: WorkflowId | None = None) -> pd.DataFrame:
+        """List what was changed: when, by whom, why, how many rows, whether undone; no values.
+
+        Parameters
+        ----------
+        workflow_id : str, optional
+            Of one workflow only.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per change, the newest first: `id, kind, workflow_id, actor, reason, selection` (`str`),
+            `variables, records` (`Int64`), `created_at, undone_at` (`datetime64[us, UTC]`).
+
+        Raises
+        ------
+        ArchiveMissing
+            When there is no archive.
+
+        Examples
+        --------
+        >>> import toolkit
+        >>> service = toolkit.connect(":memory:", create=True)
+        >>> change = service.set_variable("nightly", "total", 3)
+        >>> receipt = service.delete_variable("nightly", "total", reason="a mistake")
+        >>> service.changes()[["kind", "reason", "variables"]]
+             kind     reason  variables
+        0  delete  a mistake          1
+        """
+        wanted = None if workflow_id is None else self.variables.workflow_id(workflow_id)
+        return frames.plain_frame(self.archive.changes(wanted))
+
+    def setup_archive(self) -> None:
+        """Make the archive's own tables, where removed rows are kept.
+
+        On PostgreSQL they stand in a schema `toolkit`, without grants to anybody else and with row security on.
+
+        Raises
+        ------
+        ReadOnly, PermissionMissing
+
+        Examples
+        --------
+        >>> import toolkit
+        >>> toolkit.connect(":memory:", create=True).setup_archive()
+        """
+        self.archive.set_up()
+        self.database.look()
+
+
+def _margin(counts: Iterable[tuple[str, int]]) -> dict[str, int]:
+    totals: dict[str, int] = {}
+    for name, count in counts:
+        totals[name] = totals.get(name, 0) + count
+    return dict(sorted(totals.items()))

@@ -1,0 +1,218 @@
+"""The calls about test runs and reports."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import uuid
+from typing import TYPE_CHECKING, Any, Final
+
+import sqlalchemy as sa
+
+from toolkit import columns, frames
+from toolkit.errors import RunExists, WorkflowNotFound
+from toolkit.importers import ImportedFile, ImportedRun, gather
+from toolkit.service.combined import CombinedCalls
+from toolkit.storage import rows
+from toolkit.storage.base import WorkflowId, encode_for_writing
+from toolkit.storage.tables import workflow_names
+from toolkit.storage.variables import check_key
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable
+
+    import pandas as pd
+
+    from toolkit.report import RunReport
+
+RUN_VARIABLE: Final = "run"
+"""The variable that every imported run has, and by which a run is known to be one."""
+
+_RUNS: Final = uuid.UUID("6f6f0e5c-6b0f-5d3c-9f0c-2b9a4c1d7e11")
+"""Names the runs in a database whose workflow ids are uuids: the same run has the same id everywhere."""
+
+
+class RunCalls(CombinedCalls):
+    """Test runs in, reports out."""
+
+    def import_junit(
+        self,
+        paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+        *,
+        run: str | None = None,
+        variant: str | None = None,
+        started_at: dt.datetime | None = None,
+        replace: bool = False,
+        create_workflow: bool = False,
+    ) -> pd.DataFrame:
+        """Import JUnit XML reports: a run becomes a workflow, a test case a record, a suite a variable.
+
+        Parameters
+        ----------
+        paths : str, path, or iterable of them
+            Files, folders, globs, or a template such as `"runs/{run}/{variant}/junit.xml"`.
+        run : str, optional
+            The run's name; else it comes from the template, else from the file's folder.
+        variant : str, optional
+            The system or configuration that was tested; it is part of each case's identity.
+        started_at : datetime, optional
+            For reports that say no time; else the file's own time is taken. `fields.time_source` says which.
+        replace : bool, default False
+            Replace a run of that name whole; its former rows go to the archive.
+        create_workflow : bool, default False
+            Where workflow ids are uuids: make a workflow of the run's name when there is none.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per file: `path, workflow_id` (`str`), `records, complete, failed, skipped` (`Int64`), `error`
+            (`str`; one line that names the place, for a file that was not imported).
+
+        Raises
+        ------
+        ImportFailed
+            When nothing is found, or the names of the runs cannot be told apart.
+        RunExists
+            When a run of that name exists and `replace` is not True; nothing is written then.
+        WorkflowNotFound
+            Where workflow ids are uuids and no workflow has the run's name.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile, toolkit
+        >>> report = pathlib.Path(tempfile.mkdtemp()) / "junit.xml"
+        >>> text = '<testsuite name="s"><testcase classname="C" name="t" time="0.5"/></testsuite>'
+        >>> size = report.write_text(text)
+        >>> service = toolkit.connect(":memory:", create=True)
+        >>> service.import_junit(report, run="nightly-1")[["workflow_id", "records", "complete"]]
+          workflow_id  records  complete
+        0   nightly-1        1         1
+        """
+        runs = gather(paths, run=run, variant=variant, started_at=started_at)
+        with self.database.write() as connection:
+            ids = {each.name: self._id_of_run(connection, each.name, create=create_workflow) for each in runs}
+            if not replace:
+                self._refuse_existing(ids)
+            for each in runs:
+                self._write_run(ids[each.name], each)
+        return _imported(ids, runs)
+
+    def _id_of_run(self, connection: sa.Connection, name: str, *, create: bool) -> str:
+        """Find the workflow that a run becomes; only where ids are uuids is that a question."""
+        tables = self.database.tables
+        if not tables.workflow_ids_are_uuids:
+            return self.records.workflow_id(name)
+        known = workflow_names(connection, tables)
+        named = [workflow_id for workflow_id, title in known.items() if name in (workflow_id, title)]
+        if len(named) == 1:
+            return named[0]
+        if named or not create or tables.workflows is None:
+            problem = f"{len(named)} workflows are" if named else "no workflow is"
+            raise WorkflowNotFound(
+                f"{problem} named {name!r}; workflow ids are uuids here, so give run= the id of one, or "
+                "create_workflow=True to make one"
+            )
+        made = str(uuid.uuid5(_RUNS, name))
+        connection.execute(sa.insert(tables.workflows).values(id=made, name=name))
+        return made
+
+    def _refuse_existing(self, ids: dict[str, str]) -> None:
+        existing = [name for name, workflow_id in ids.items() if self._has_rows(workflow_id)]
+        if existing:
+            raise RunExists(
+                f"{len(existing)} of {len(ids)} runs exist already, {existing[0]!r} among them; nothing was written. "
+                "replace=True replaces them, run= gives another name"
+            )
+
+    def _has_rows(self, workflow_id: str) -> bool:
+        with self.database.read() as connection:
+            found = (
+                connection.scalar(sa.select(1).where(storage.in_workflow(workflow_id)).limit(1))
+                for storage in (self.variables, self.records)
+            )
+            return any(one is not None for one in found)
+
+    def _write_run(self, workflow_id: str, run: ImportedRun) -> None:
+        self._clear_run(workflow_id, run.name)
+        # A test's output may talk about masks: what a file holds is written as it is.
+        texts = {
+            check_key(key): encode_for_writing(value, f"variable {key!r}", literal=True)
+            for key, value in run.variables.items()
+        }
+        records = [dataclasses.asdict(record) for file in run.files for record in file.records]
+        self.variables.write(workflow_id, texts)
+        self.records.create_many(workflow_id, rows.record_rows(records, literal=True))
+
+    def _clear_run(self, workflow_id: str, name: str) -> None:
+        if not self._has_rows(workflow_id):
+            return
+        if not self.variables.exists(workflow_id, RUN_VARIABLE):
+            raise RunExists(
+                f"{name!r} is a workflow that was not imported, so an import does not replace it; run= gives another "
+                "name"
+            )
+        reason = "replaced by a new import"
+        self.variables.delete_all(workflow_id, reason=reason)
+        self.records.delete_all(workflow_id, reason=reason)
+
+    def report(self, workflow_id: WorkflowId, *, title: str | None = None) -> RunReport:
+        """Summarise one run for somebody who was not there.
+
+        Parameters
+        ----------
+        workflow_id : str
+            The workflow, or the test run.
+        title : str, optional
+            What to call it; the workflow's id when left out.
+
+        Returns
+        -------
+        RunReport
+            `save(path)` writes one self-contained HTML page; `to_markdown()` and `to_json()` say the same.
+
+        Examples
+        --------
+        >>> import toolkit
+        >>> service = toolkit.connect(":memory:", create=True)
+        >>> service.create_record("nightly", "email_001", status="complete")
+        'email_001'
+        >>> service.report("nightly").summary.complete
+        1
+        """
+        from toolkit import __version__, report  # noqa: PLC0415 - templates are only loaded for a report
+
+        with self.database.read():
+            records = self.query_records(workflow_id, columns=list(columns.RECORD_COLUMNS))
+            variables = self.get_all_variables(workflow_id)
+        summary = report.summarize(
+            records,
+            variables,
+            title=title or str(workflow_id),
+            source=self.database.place,
+            created_at=dt.datetime.now(dt.UTC),
+            filters={columns.WORKFLOW_ID: str(workflow_id)},
+            toolkit_version=__version__,
+        )
+        return report.RunReport(summary)
+
+
+def _imported(ids: dict[str, str], runs: Iterable[ImportedRun]) -> pd.DataFrame:
+    import pandas as pd  # noqa: PLC0415 - not needed until a call needs it
+
+    listed = [_counts(file, ids[run.name]) for run in runs for file in run.files]
+    frame = pd.DataFrame(listed, columns=list(columns.IMPORT_COLUMNS))
+    texts = dict.fromkeys(("path", columns.WORKFLOW_ID, "error"), frames.TEXT)
+    numbers = dict.fromkeys(("records", columns.COMPLETE, columns.FAILED, columns.SKIPPED), frames.INTEGER)
+    return frame.astype({**texts, **numbers})
+
+
+def _counts(file: ImportedFile, workflow_id: str) -> dict[str, Any]:
+    statuses = (columns.COMPLETE, columns.FAILED, columns.SKIPPED)
+    return {
+        "path": file.path,
+        columns.WORKFLOW_ID: workflow_id,
+        "records": len(file.records),
+        **{status: file.count(status) for status in statuses},
+        "error": file.error,
+    }

@@ -1,0 +1,138 @@
+"""The service itself, and the way in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from toolkit.service.overview import find_workflow, overview
+from toolkit.service.runs import RunCalls
+from toolkit.service.workflow import Workflow
+from toolkit.targets import open_database
+
+if TYPE_CHECKING:
+    import os
+    from types import TracebackType
+
+    import sqlalchemy as sa
+
+    from toolkit.masking import MaskingPolicy
+    from toolkit.storage.base import WorkflowId
+
+
+class UnifiedDataService(RunCalls):
+    """Variables and records of workflows, as DataFrames, over one database.
+
+    Made by `toolkit.connect`. It combines, decides and guards; the two tables themselves are reachable as
+    `service.variables` and `service.records`.
+
+    Parameters
+    ----------
+    database : Database
+        Open.
+    masking : MaskingPolicy, optional
+        Which values are hidden; the toolkit's own rules when left out.
+
+    Examples
+    --------
+    >>> import toolkit
+    >>> with toolkit.connect(":memory:", create=True) as service:
+    ...     number = service.create_records("nightly", [{"record_id": "email_001", "fields.subject": "Hello"}])
+    ...     print(service.get_stats("nightly"))
+    workflow nightly: 1 record and 0 variables (discovered 1)
+    """
+
+    def workflow(self, id_or_name: WorkflowId) -> Workflow:
+        """Bind every call to one workflow.
+
+        Parameters
+        ----------
+        id_or_name : str or uuid.UUID
+            Its id, or its name where the database has names.
+
+        Returns
+        -------
+        Workflow
+
+        Raises
+        ------
+        WorkflowNotFound
+            When there is none, or several share the name; near names are given.
+
+        Examples
+        --------
+        >>> import toolkit
+        >>> service = toolkit.connect(":memory:", create=True)
+        >>> change = service.set_variable("nightly", "total", 3)
+        >>> service.workflow("nightly").get("total")
+        3
+        """
+        return Workflow(self, find_workflow(overview(self.variables, self.records), str(id_or_name)))
+
+    def close(self) -> None:
+        """Close every connection; closing twice is fine.
+
+        Examples
+        --------
+        >>> import toolkit
+        >>> toolkit.connect(":memory:", create=True).close()
+        """
+        self.database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        lock = f", read-only ({self.database.read_only})" if self.database.read_only else ""
+        return f"UnifiedDataService({self.database.place}{lock})"
+
+
+def connect(
+    target: str | os.PathLike[str] | sa.Engine | None = None,
+    *,
+    read_only: bool | None = None,
+    create: bool | None = None,
+    masking: MaskingPolicy | None = None,
+) -> UnifiedDataService:
+    """Connect to a database of workflow data.
+
+    Parameters
+    ----------
+    target : str, path or sqlalchemy.Engine, optional
+        A URL (`postgresql://…`, `sqlite:///…`), a path ending in `.db` or `.sqlite`, `":memory:"`, or an engine. When
+        left out, the environment variable `TOOLKIT_DATABASE_URL`; else the SQLite file `toolkit.db` in the working
+        directory, which is made when it is not there.
+    read_only : bool, optional
+        Refuse every write; `TOOLKIT_READ_ONLY=1` does the same and is not lifted by `False` here.
+    create : bool, optional
+        Make the file, the two tables and the archive where neither table is.
+    masking : MaskingPolicy, optional
+        Which values are hidden; the toolkit's own rules when left out.
+
+    Returns
+    -------
+    UnifiedDataService
+        A context manager.
+
+    Raises
+    ------
+    TargetError
+        When `target` is not understood.
+    DatabaseNotFound
+        When there is no file, and `create` is not True.
+    ConnectionFailed
+        When no server answers, or it refuses the login.
+    SchemaMismatch
+        When a table or column is missing, or the file is no database.
+
+    Examples
+    --------
+    >>> import toolkit
+    >>> toolkit.connect(":memory:", create=True)
+    UnifiedDataService(SQLite in memory)
+    """
+    return UnifiedDataService(open_database(target, read_only=read_only, create=create), masking)

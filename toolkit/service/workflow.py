@@ -1,0 +1,90 @@
+"""The run at hand: every call of the service with the workflow's id bound. It holds no logic of its own."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+from toolkit.service.combined import CombinedCalls
+from toolkit.service.records import RecordCalls
+from toolkit.service.runs import RunCalls
+from toolkit.service.variables import VariableCalls
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from toolkit.service.unified import UnifiedDataService
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def bound(method: Callable[Concatenate[Any, Any, P], R]) -> Callable[Concatenate[Workflow, P], R]:
+    """Make a method of `Workflow` from a call of the service: the same options, without the workflow's id."""
+
+    @functools.wraps(method)
+    def call(self: Workflow, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        made: R = getattr(self.service, method.__name__)(self.id, *args, **kwargs)
+        return made
+
+    signature = inspect.signature(method)
+    owner, _, *rest = signature.parameters.values()
+    call.__signature__ = signature.replace(parameters=[owner, *rest])  # type: ignore[attr-defined]
+    summary = (inspect.getdoc(method) or "").partition("\n")[0]
+    call.__doc__ = f"{summary}\n\nThis is `UnifiedDataService.{method.__name__}` with the id of this workflow."
+    return call
+
+
+class Workflow:
+    """One workflow of a service.
+
+    Parameters
+    ----------
+    service : UnifiedDataService
+        The service.
+    workflow_id : str
+        The workflow.
+
+    Attributes
+    ----------
+    id : str
+        The workflow's id.
+
+    Examples
+    --------
+    >>> import toolkit
+    >>> service = toolkit.connect(":memory:", create=True)
+    >>> service.create_record("nightly", "email_001")
+    'email_001'
+    >>> wf = service.workflow("nightly")
+    >>> len(wf.records("email_*"))
+    1
+    """
+
+    def __init__(self, service: UnifiedDataService, workflow_id: str) -> None:
+        self.service = service
+        self.id = workflow_id
+
+    variables = bound(VariableCalls.get_all_variables)
+    get = bound(VariableCalls.get_variable)
+    set = bound(VariableCalls.set_variable)
+    delete_variable = bound(VariableCalls.delete_variable)
+    records = bound(RecordCalls.query_records)
+    count = bound(RecordCalls.count_records)
+    create_record = bound(RecordCalls.create_record)
+    create_records = bound(RecordCalls.create_records)
+    update_record = bound(RecordCalls.update_record)
+    delete_record = bound(RecordCalls.delete_record)
+    report = bound(RunCalls.report)
+
+    stats = bound(CombinedCalls.get_stats)
+    data = bound(CombinedCalls.get_data)
+    changes = bound(CombinedCalls.changes)
+    plan_clear = bound(CombinedCalls.plan_clear)
+
+    def __repr__(self) -> str:
+        return f"Workflow({self.stats()})"
+
+    def _repr_html_(self) -> str:
+        return self.stats()._repr_html_()

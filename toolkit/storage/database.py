@@ -1,0 +1,198 @@
+"""One database: its engine, its tables, and the two kinds of transaction that everything runs in."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import sqlalchemy as sa
+
+from toolkit.errors import ReadOnly, ServiceClosed
+from toolkit.storage.dialects import DIALECTS, Dialect
+from toolkit.storage.tables import Tables, found_tables
+from toolkit.storage.translation import translate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+STATEMENT_TIMEOUT: Final = 600
+"""Seconds a statement may take on PostgreSQL."""
+
+LOCK_TIMEOUT: Final = 30
+"""Seconds a statement may wait for a lock on PostgreSQL."""
+
+# Per transaction, because behind a pooler no session lasts; UTC and ISO because times are read as text.
+_SETTINGS: Final = (
+    f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}s'; SET LOCAL lock_timeout = '{LOCK_TIMEOUT}s'; "
+    "SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD'"
+)
+
+
+class Running(NamedTuple):
+    """The transaction that a thread is in."""
+
+    connection: sa.Connection
+    writes: bool
+
+
+class Database:
+    """An open database.
+
+    Parameters
+    ----------
+    engine : sqlalchemy.Engine
+        SQLite or PostgreSQL.
+    place : str
+        Where it is, for people: without a password.
+    read_only : str, optional
+        Who asked for read-only (`read_only=True`, an environment variable); None when it may be written.
+    owned : bool, default True
+        Whether closing the service disposes of the engine; a given engine is the caller's.
+    one_connection : bool, default False
+        Whether all threads share one connection, as in `":memory:"`.
+
+    Attributes
+    ----------
+    dialect : Dialect
+        What this database says differently.
+    tables : Tables
+        Set when the database was looked at.
+    actor : str
+        Who acts, for the list of changes.
+    """
+
+    tables: Tables
+    actor: str = "unknown"
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        place: str,
+        *,
+        read_only: str | None = None,
+        owned: bool = True,
+        one_connection: bool = False,
+    ) -> None:
+        self.engine = engine
+        self.place = place
+        self.read_only = read_only
+        self.dialect: Dialect = DIALECTS[engine.dialect.name]
+        self._owned = owned
+        self._turn: AbstractContextManager[Any] = threading.RLock() if one_connection else nullcontext()
+        self._closed = False
+        self._running = threading.local()
+        if owned:
+            _inherited.add(engine)
+
+    def look(self) -> None:
+        """Look at the tables again, after they were made or an archive was set up."""
+        with self.read() as connection:
+            self.tables = found_tables(connection, self.dialect)
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """Open a transaction that sees one snapshot and cannot write, or join the one this thread is in.
+
+        Yields
+        ------
+        sqlalchemy.Connection
+        """
+        running: Running | None = getattr(self._running, "now", None)
+        if running is not None:
+            yield running.connection
+        else:
+            with self._transaction(write=False) as connection:
+                yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """Open a transaction that writes, committed at the end, rolled back on any error; or join the running one.
+
+        Joining is what lets a storage stand alone and still be one step of a larger change.
+
+        Yields
+        ------
+        sqlalchemy.Connection
+
+        Raises
+        ------
+        ReadOnly
+            When the connection is read-only.
+        RuntimeError
+            Inside a transaction that reads: it could only see the past.
+        """
+        self.check_writable()
+        running: Running | None = getattr(self._running, "now", None)
+        if running is None:
+            with self._transaction(write=True) as connection:
+                yield connection
+        elif running.writes:
+            yield running.connection
+        else:
+            raise RuntimeError("a write was begun inside a transaction that reads")
+
+    def check_writable(self) -> None:
+        """Refuse a write before anything is sent.
+
+        Raises
+        ------
+        ReadOnly
+            When the connection is read-only.
+        """
+        if self.read_only:
+            raise ReadOnly(f"this connection is read-only: {self.read_only} asked for it")
+
+    @contextmanager
+    def _transaction(self, *, write: bool) -> Iterator[sa.Connection]:
+        if self._closed:
+            raise ServiceClosed("this service was closed; connect again")
+        try:
+            with self._turn, self.engine.connect() as connection:
+                yield from self._begun(connection, write=write)
+        except sa.exc.SQLAlchemyError as error:
+            raise translate(error) from None
+
+    def _begun(self, connection: sa.Connection, *, write: bool) -> Iterator[sa.Connection]:
+        if self.dialect.name == "postgresql":
+            # A given engine may be set to autocommit: the level is said here, so that a transaction is one.
+            level = "READ COMMITTED" if write else "REPEATABLE READ"
+            connection = connection.execution_options(isolation_level=level, postgresql_readonly=not write)
+        with connection.begin():
+            if self.dialect.name == "postgresql":
+                connection.exec_driver_sql(_SETTINGS)
+            else:
+                _begin_sqlite(connection, write=write)
+            self._running.now = Running(connection, write)
+            try:
+                yield connection
+            finally:
+                self._running.now = None
+
+    def close(self) -> None:
+        """Close every connection; closing twice is fine."""
+        if not self._closed and self._owned:
+            self.engine.dispose()
+        self._closed = True
+
+
+def _begin_sqlite(connection: sa.Connection, *, write: bool) -> None:
+    """Begin at once: Python's driver would leave a SELECT outside and take the write lock too late."""
+    driver = connection.connection.dbapi_connection
+    if driver is not None and not driver.in_transaction:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+_inherited: weakref.WeakSet[sa.Engine] = weakref.WeakSet()
+
+
+def _reconnect_in_child() -> None:
+    for engine in list(_inherited):
+        # The sockets are the parent's: forget them without closing them.
+        engine.dispose(close=False)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_reconnect_in_child)

@@ -1,0 +1,310 @@
+"""The records: rows with a type, a status, times and a JSON document."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from toolkit import columns, jsonvalue
+from toolkit.errors import InvalidOption, RecordExists, RecordNotFound
+from toolkit.model import RecordFilter
+from toolkit.storage import bulk, rows
+from toolkit.storage.archive import REPLACE, Removal
+from toolkit.storage.base import BaseStorage, WorkflowId, WorkflowIds
+from toolkit.storage.merge import Patch, merge
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pyarrow as pa
+
+    from toolkit.jsonvalue import JSONValue
+    from toolkit.storage.dialects import Condition
+    from toolkit.storage.rows import Row
+
+_MODES = ("create", "update", "upsert")
+_REPLACED = ("record_type", "status", "iteration_node_alias", columns.DATA, "updated_at")
+_GROUPS = ("status", "record_type", "iteration_node_alias", columns.WORKFLOW_ID)
+
+
+class RecordStorage(BaseStorage):
+    """The table `workflow_records`."""
+
+    name = "record_id"
+
+    @property
+    def table(self) -> sa.Table:
+        """The table this storage is about."""
+        return self.database.tables.records
+
+    def condition(self, workflow_ids: WorkflowIds, selection: RecordFilter | None = None) -> Condition:
+        """Return the condition that a filter stands for.
+
+        Parameters
+        ----------
+        workflow_ids : str, iterable of str, or Pattern
+            One workflow, several, or a pattern.
+        selection : RecordFilter, optional
+            Which of their records; all when left out.
+
+        Returns
+        -------
+        SQLAlchemy condition
+        """
+        conditions = [self.in_workflows(workflow_ids)]
+        chosen = selection or RecordFilter()
+        if chosen.pattern is not None:
+            conditions.append(self.dialect.matches(self.name_column, chosen.pattern))
+        literal = (
+            (self.name_column, chosen.ids),
+            (self.table.c.record_type, chosen.record_type),
+            (self.table.c.status, chosen.status),
+            (self.table.c.iteration_node_alias, chosen.node),
+        )
+        conditions += [self.dialect.text_is_any_of(column, values) for column, values in literal if values is not None]
+        if chosen.contains is not None:
+            conditions.append(self.dialect.contains(self.name_column, chosen.contains))
+        conditions += [
+            self.dialect.time_bound(self.table.c[bound.column], bound.operator, bound.moment) for bound in chosen.bounds
+        ]
+        return sa.and_(*conditions)
+
+    def query(
+        self,
+        workflow_ids: WorkflowIds,
+        selection: RecordFilter | None = None,
+        *,
+        limit: int | None = None,
+        documents: bool = True,
+    ) -> pa.Table:
+        """Read records.
+
+        Parameters
+        ----------
+        workflow_ids : str, iterable of str, or Pattern
+            One workflow, several, or a pattern.
+        selection : RecordFilter, optional
+            Which of their records; all when left out.
+        limit : int, optional
+            At most that many.
+        documents : bool, default True
+            Read the JSON documents too; they are most of what is sent.
+
+        Returns
+        -------
+        pyarrow.Table
+            Column `workflow_id`, the record columns, and where asked for `data` as JSON text, one row per record,
+            ordered by `created_at` and `record_id`.
+        """
+        order = [
+            self.table.c.created_at.asc().nulls_last(),
+            *(self.dialect.by_code_point(self.table.c[name]) for name in ("record_id", columns.WORKFLOW_ID)),
+        ]
+        last = [columns.DATA] if documents else []
+        statement = (
+            sa.select(*self.select(columns.WORKFLOW_ID, *columns.RECORD_COLUMNS, *last))
+            .where(self.condition(workflow_ids, selection))
+            .order_by(*order)
+            .limit(limit)
+        )
+        with self.database.read() as connection:
+            return bulk.fetch(connection, statement)
+
+    def count(
+        self, workflow_ids: WorkflowIds, selection: RecordFilter | None = None, by: Sequence[str] = ()
+    ) -> pa.Table:
+        """Count records in the database.
+
+        Parameters
+        ----------
+        workflow_ids : str, iterable of str, or Pattern
+            One workflow, several, or a pattern.
+        selection : RecordFilter, optional
+            Which of their records; all when left out.
+        by : sequence of str, optional
+            Columns to group by; one row with the total when empty.
+
+        Returns
+        -------
+        pyarrow.Table
+            The columns of `by` and `count`, most first.
+
+        Raises
+        ------
+        InvalidOption
+            For a column that cannot be grouped by.
+        """
+        for name in by:
+            if name not in _GROUPS:
+                raise InvalidOption(f"by={name!r} is none of {', '.join(_GROUPS)}")
+        groups = self.select(*by)
+        statement = (
+            sa.select(*groups, sa.func.count().label("count"))
+            .where(self.condition(workflow_ids, selection))
+            .group_by(*groups)
+            .order_by(sa.desc("count"), *(self.dialect.by_code_point(column.element) for column in groups))
+        )
+        with self.database.read() as connection:
+            return bulk.fetch(connection, statement)
+
+    def create(self, workflow_id: WorkflowId, name: str, value: Mapping[str, Any], *, mode: str = "upsert") -> None:
+        """Create one record; see `create_many`.
+
+        Parameters
+        ----------
+        workflow_id, name : str
+            The workflow, and the record's id.
+        value : mapping of str to object
+            The other columns; see `rows.record_row`.
+        mode : {"create", "update", "upsert"}, default "upsert"
+            What to do when the record exists, or does not.
+        """
+        self.create_many(workflow_id, [rows.record_row({**value, self.name: name})], mode=mode)
+
+    def create_many(
+        self,
+        workflow_id: WorkflowId,
+        listed: Sequence[Row],
+        *,
+        mode: str = "create",
+        archive: bool = True,
+    ) -> int:
+        """Create records, all or none.
+
+        Parameters
+        ----------
+        workflow_id : str
+            The workflow.
+        listed : sequence of dict
+            As `rows.record_row` makes them; a missing `created_at` or `updated_at` becomes the database's now.
+        mode : {"create", "update", "upsert"}, default "create"
+            `create` fails when one exists, `update` when one does not, `upsert` replaces type, status, node and
+            document and keeps the other columns, as the engine does.
+        archive : bool, default True
+            Keep the rows that are replaced.
+
+        Returns
+        -------
+        int
+            Number of records.
+
+        Raises
+        ------
+        RecordExists, RecordNotFound, ArchiveMissing
+        """
+        if mode not in _MODES:
+            raise InvalidOption(f"mode={mode!r} is none of {', '.join(_MODES)}")
+        ids = [row[self.name] for row in listed]
+        with self.database.write() as connection:
+            existing = self._existing(connection, workflow_id, ids)
+            _check_mode(mode, ids, existing)
+            if existing:
+                taken = sa.and_(self.in_workflow(workflow_id), self.dialect.text_is_any_of(self.name_column, existing))
+                self.archive.remove(self.removal(workflow_id, taken, REPLACE), archive=archive)
+            checked = self.workflow_id(workflow_id)
+            return bulk.insert_many(connection, self._insertion(), [self._parameters(checked, row) for row in listed])
+
+    def _existing(self, connection: sa.Connection, workflow_id: WorkflowId, ids: Sequence[str]) -> list[str]:
+        if not ids:
+            return []
+        condition = sa.and_(self.in_workflow(workflow_id), self.dialect.text_is_any_of(self.name_column, ids))
+        return sorted(connection.scalars(sa.select(self.name_column).where(condition)))
+
+    def _insertion(self) -> Any:
+        table = self.table
+        values: dict[str, Any] = {columns.WORKFLOW_ID: sa.bindparam("_workflow_id", type_=table.c.workflow_id.type)}
+        for name in columns.RECORD_COLUMNS:
+            parameter: Any = sa.bindparam(f"_{name}", type_=table.c[name].type)
+            stamped = name in ("created_at", "updated_at")
+            values[name] = sa.func.coalesce(parameter, self.dialect.now()) if stamped else parameter
+        values[columns.DATA] = self.dialect.json_value(table.c.data, "_data")
+        insert = self.dialect.insert(table).values(values)
+        replaced = {name: insert.excluded[name] for name in _REPLACED}
+        return insert.on_conflict_do_update(index_elements=[columns.WORKFLOW_ID, self.name], set_=replaced)
+
+    def _parameters(self, workflow_id: str, row: Row) -> dict[str, Any]:
+        parameters = {f"_{name}": row[name] for name in (*columns.RECORD_COLUMNS, columns.DATA)}
+        for name in columns.TIME_COLUMNS:
+            parameters[f"_{name}"] = None if row[name] is None else self.dialect.time(row[name])
+        return {"_workflow_id": workflow_id, **parameters}
+
+    def read(self, workflow_id: WorkflowId, name: str, *, lock: bool = False, exact: bool = False) -> JSONValue:
+        """Read the document of one record.
+
+        Parameters
+        ----------
+        workflow_id, name : str
+            The workflow, and the record's id.
+        lock : bool, default False
+            Keep other writers from it until the transaction ends.
+        exact : bool, default False
+            Keep the digits of every number, for writing it back.
+
+        Returns
+        -------
+        JSON value
+            The real values: a storage masks nothing.
+
+        Raises
+        ------
+        RecordNotFound
+        """
+        statement = sa.select(*self.select(columns.DATA)).where(self.row(workflow_id, name))
+        with self.database.read() as connection:
+            found = connection.execute(statement.with_for_update() if lock else statement).first()
+        if found is None:
+            raise RecordNotFound(f"workflow {workflow_id!s} has no record {name!r}")
+        return None if found.data is None else jsonvalue.decode(found.data, exact=exact)
+
+    def update(self, workflow_id: WorkflowId, name: str, value: Patch) -> JSONValue:
+        """Merge a patch into one record, under the row's lock.
+
+        Parameters
+        ----------
+        workflow_id, name : str
+            The workflow, and the record's id.
+        value : Patch
+            Checked by `merge.check_patch`.
+
+        Returns
+        -------
+        JSON value
+            The whole document as it is now, its numbers exact.
+
+        Raises
+        ------
+        RecordNotFound, InvalidPath
+        """
+        with self.database.write() as connection:
+            document = merge(self.read(workflow_id, name, lock=True, exact=True), value)
+            parameters = {"_data": jsonvalue.encode_exact(document)} if value.document else {}
+            statement = sa.update(self.table).where(self.row(workflow_id, name)).values(self._new_values(value))
+            connection.execute(statement, parameters)
+        return document
+
+    def _new_values(self, patch: Patch) -> dict[str, Any]:
+        values = {**patch.columns, "updated_at": self.dialect.now()}
+        if values.get("processed_at") is not None:
+            values["processed_at"] = self.dialect.time(values["processed_at"])
+        if patch.document:
+            values[columns.DATA] = self.dialect.json_value(self.table.c.data, "_data")
+        return values
+
+    def removal(self, workflow_id: WorkflowId, condition: Condition, kind: str, **why: Any) -> Removal:
+        """Describe the removal of records."""
+        return Removal(self.workflow_id(workflow_id), kind, records=condition, **why)
+
+
+def _check_mode(mode: str, ids: Sequence[str], existing: Sequence[str]) -> None:
+    if mode == "create" and existing:
+        raise RecordExists(
+            f"{len(existing):,} of {len(ids):,} records exist already, the first is {existing[0]!r}; nothing was "
+            "written. mode='upsert' replaces them"
+        )
+    missing = set(ids).difference(existing) if mode == "update" else set()
+    if missing:
+        raise RecordNotFound(
+            f"{len(missing):,} of {len(ids):,} records do not exist, {min(missing)!r} among them; nothing was written. "
+            "mode='upsert' creates them"
+        )

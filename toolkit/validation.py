@@ -1,0 +1,65 @@
+"""JSON Schema, with errors that name the rule and the place but never the value, which may be a secret."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+from jsonschema import validators
+
+from toolkit import jsonvalue, paths
+from toolkit.errors import InvalidOption, InvalidValue
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def check(value: Any, schema: Mapping[str, Any], what: str) -> None:
+    """Hold a value to a schema.
+
+    Parameters
+    ----------
+    value : JSON value
+        To be checked.
+    schema : mapping
+        A JSON Schema, Draft 2020-12 unless its `$schema` says otherwise.
+    what : str
+        What the value is, for the error.
+
+    Raises
+    ------
+    InvalidValue
+        For the first rule that the value breaks, by its place in the value.
+    InvalidOption
+        When the schema itself is broken.
+
+    Examples
+    --------
+    >>> check(123, {"type": "string"}, "variable 'name'")
+    Traceback (most recent call last):
+    toolkit.errors.InvalidValue: variable 'name' breaks the rule type: it must be 'string'
+    """
+    kind = validators.validator_for(schema, default=jsonschema.Draft202012Validator)
+    try:
+        kind.check_schema(dict(schema))
+    except jsonschema.SchemaError as error:
+        place = paths.join(map(str, error.path)) or "the top"
+        raise InvalidOption(f"the schema for {what} is broken at {place}: rule {error.validator}") from None
+    validator = kind(dict(schema), format_checker=kind.FORMAT_CHECKER)
+    found = min(validator.iter_errors(jsonvalue.plain(value, what)), key=_depth, default=None)
+    if found is not None:
+        place = f" at {paths.join(map(str, found.absolute_path))}" if found.absolute_path else ""
+        raise InvalidValue(f"{what} breaks the rule {found.validator}{place}: {_rule(found)}")
+
+
+def _depth(error: jsonschema.ValidationError) -> tuple[int, str]:
+    return len(error.absolute_path), str(error.absolute_path)
+
+
+def _rule(error: jsonschema.ValidationError) -> str:
+    """Say what the schema asks for, in its own words."""
+    return (
+        f"it must be {error.validator_value!r}"
+        if error.validator != "required"
+        else (f"it must have {', '.join(map(str, error.schema['required']))}")
+    )
