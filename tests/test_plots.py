@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
@@ -31,7 +32,7 @@ PLOTS = [plots.status_by_type, plots.durations]
 
 
 def new_axes() -> Axes:
-    axes = Figure(layout="constrained").subplots()
+    axes = Figure(figsize=(8, 4), layout="constrained").subplots()
     assert isinstance(axes, Axes)
     return axes
 
@@ -48,7 +49,9 @@ def legend(ax: Axes) -> list[str]:
 
 def draw(ax: Axes) -> bytes:
     picture = io.BytesIO()
-    ax.figure.savefig(picture, format="png")
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    figure.savefig(picture, format="png")
     return picture.getvalue()
 
 
@@ -68,7 +71,7 @@ def test_a_status_is_told_without_colour() -> None:
 
 def test_each_row_runs_from_the_median_to_the_longest() -> None:
     ax = plots.durations(RECORDS, ax=new_axes())
-    medians, _, longest = ([x for x, _ in points.get_offsets()] for points in ax.collections[2:])
+    medians, _, longest = (np.asarray(points.get_offsets())[:, 0].tolist() for points in ax.collections[2:])
     assert (medians, longest) == ([3.0, 9.0], [4.0, 9.0])
     assert labels(ax) == ["email · complete (2)", "invoice · complete (1)"]
 

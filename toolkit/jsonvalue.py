@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
@@ -96,10 +96,17 @@ class _Refused(Exception):
 class _Plain:
     """Copies a value into plain JSON types, with a stack of its own, and notes whether it needs the exact writer."""
 
-    __slots__ = ("exact",)
+    __slots__ = ("_scalars", "exact")
 
     def __init__(self) -> None:
         self.exact = False
+        self._scalars: dict[type, Callable[[Any], JSONValue]] = {
+            str: self._text,
+            int: self._integer,
+            float: self._float,
+            bool: bool,
+            type(None): lambda none: none,
+        }
 
     def copy(self, root: Any, what: str) -> JSONValue:
         """Copy a value, or raise InvalidValue that names the place."""
@@ -118,15 +125,9 @@ class _Plain:
 
     def _one(self, value: Any, depth: int) -> tuple[JSONValue, Iterable[tuple[Any, Any]]]:
         """Return the copy of a scalar, or an empty container of the right keys and what goes into it."""
-        kind = type(value)
-        if kind is str:
-            return self._text(value), ()
-        if value is None or kind is bool:
-            return value, ()
-        if kind is int:
-            return self._integer(value), ()
-        if kind is float:
-            return self._float(value), ()
+        scalar = self._scalars.get(type(value))
+        if scalar is not None:
+            return scalar(value), ()
         if isinstance(value, Mapping):
             self._check_depth(depth)
             return {self._key(key): None for key in value}, value.items()

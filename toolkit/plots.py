@@ -46,6 +46,8 @@ OTHER_STYLES: Final = (
 """The looks of statuses of one's own, in turn."""
 
 _MOST_ROWS: Final = 30
+_WIDTH: Final = 8.0
+_CHARACTERS: Final = 90  # that stand side by side in a figure of that width
 _LABEL_LIMIT: Final = 24
 _STATUS_LIMIT: Final = 12
 _LOG_FROM: Final = 200
@@ -85,13 +87,14 @@ def status_by_type(records: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """
     from matplotlib.ticker import MaxNLocator  # noqa: PLC0415 - matplotlib is loaded when a plot is drawn
 
-    ax = _axes(ax)
     counts = analysis.by_status(records)
     shown = _largest(counts, TOTAL)
+    ax = _axes(ax, len(shown))
     ax.set_title(_title("Records by type and status", len(shown), len(counts), "types"))
     ax.set_xlabel("records")
     if shown.empty:
         return _say_nothing(ax, "no records")
+    _rows(ax, [_cut(kind) for kind in shown.index])
     _stack(ax, shown.drop(columns=TOTAL))
     for row, total in enumerate(shown[TOTAL]):
         ax.annotate(f"{total:,}", (total, row), (4, 0), textcoords="offset points", va="center")
@@ -99,7 +102,6 @@ def status_by_type(records: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ax.set_xlim(left=0)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.xaxis.set_major_formatter("{x:,.0f}")
-    _rows(ax, [_cut(kind) for kind in shown.index])
     _tidy(ax)
     return ax
 
@@ -136,26 +138,26 @@ def durations(records: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     >>> durations(records, ax=Figure().subplots()).get_xlabel()
     'seconds from created to processed'
     """
-    ax = _axes(ax)
     table = analysis.durations(records)
     shown = _largest(table, COUNT)
+    ax = _axes(ax, len(shown))
     ax.set_title(_title("How long records took", len(shown), len(table), "rows"))
     ax.set_xlabel("seconds from created to processed")
     if shown.empty:
         return _say_nothing(ax, "no record has both times")
-    _ranges(ax, shown)
     names = zip(shown[RECORD_TYPE], shown[STATUS], shown[COUNT], strict=True)
     _rows(ax, [f"{_cut(kind)} · {_cut(status, _STATUS_LIMIT)} ({count:,})" for kind, status, count in names])
+    _ranges(ax, shown)
     _tidy(ax)
     return ax
 
 
-def _axes(ax: Axes | None) -> Axes:
+def _axes(ax: Axes | None, rows: int) -> Axes:
     if ax is not None:
         return ax
     import matplotlib.pyplot as plt  # noqa: PLC0415 - it chooses a display and takes a second
 
-    return plt.subplots(layout="constrained")[1]
+    return plt.subplots(figsize=(_WIDTH, 2 + 0.35 * rows), layout="constrained")[1]
 
 
 def _stack(ax: Axes, counts: pd.DataFrame) -> None:
@@ -228,7 +230,7 @@ def _legend(ax: Axes, handles: Sequence[Artist | Container], labels: list[str]) 
     legend = ax.legend(
         handles,
         [str(turn) for turn in range(len(labels))],
-        ncols=min(len(labels), 3),
+        ncols=_columns(ax, labels),
         loc="upper left",
         bbox_to_anchor=(0, 0),
         bbox_transform=below,
@@ -239,6 +241,12 @@ def _legend(ax: Axes, handles: Sequence[Artist | Container], labels: list[str]) 
     for text, label in zip(legend.get_texts(), labels, strict=True):
         text.set_text(label)
     _literal(legend.get_texts())
+
+
+def _columns(ax: Axes, labels: list[str]) -> int:
+    beside = max(len(label.get_text()) for label in ax.get_yticklabels())
+    fitting = (_CHARACTERS - beside) // (max(map(len, labels)) + 6)
+    return max(1, min(fitting, len(labels), 4))
 
 
 def _literal(texts: Iterable[Text]) -> None:

@@ -37,7 +37,7 @@ def check(value: Any, schema: Mapping[str, Any], what: str) -> None:
     --------
     >>> check(123, {"type": "string"}, "variable 'name'")
     Traceback (most recent call last):
-    toolkit.errors.InvalidValue: variable 'name' breaks the rule type: it must be 'string'
+    toolkit.errors.InvalidValue: variable 'name' breaks the rule type: the schema says type: 'string'
     """
     kind = validators.validator_for(schema, default=jsonschema.Draft202012Validator)
     try:
@@ -58,8 +58,4 @@ def _depth(error: jsonschema.ValidationError) -> tuple[int, str]:
 
 def _rule(error: jsonschema.ValidationError) -> str:
     """Say what the schema asks for, in its own words."""
-    return (
-        f"it must be {error.validator_value!r}"
-        if error.validator != "required"
-        else (f"it must have {', '.join(map(str, error.schema['required']))}")
-    )
+    return f"the schema says {error.validator}: {error.validator_value!r}"

@@ -148,7 +148,7 @@ def parts_of(data: Mapping[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     data : mapping of str to JSON value
-        As it was given; it is not changed.
+        As it was given; it is not changed, but its values are shared.
 
     Returns
     -------
@@ -167,17 +167,16 @@ def parts_of(data: Mapping[str, Any]) -> dict[str, Any]:
     """
     if not isinstance(data, Mapping):
         raise InvalidValue(f"data of a record is a dict, not {type(data).__name__}")
-    plain = jsonvalue.plain(data, columns.DATA)
-    outside = {key: value for key, value in plain.items() if key not in columns.PARTS}
-    fields = plain.get(columns.FIELDS) or {}
-    if outside and not isinstance(fields, dict):
+    outside = {key: value for key, value in data.items() if key not in columns.PARTS}
+    fields = data.get(columns.FIELDS) or {}
+    if outside and not isinstance(fields, Mapping):
         raise InvalidValue("data has keys outside the four parts, and its fields is no object to put them in")
     twice = sorted(outside.keys() & fields.keys()) if outside else []
     if twice:
         raise InvalidValue(f"data holds {twice[0]!r} both at the top and in fields")
     return {
         columns.FIELDS: {**fields, **outside} if outside else fields,
-        columns.VARS: plain.get(columns.VARS) or {},
-        columns.TARGETS: plain.get(columns.TARGETS) or {},
-        columns.HISTORY: plain.get(columns.HISTORY) or [],
+        columns.VARS: data.get(columns.VARS) or {},
+        columns.TARGETS: data.get(columns.TARGETS) or {},
+        columns.HISTORY: data.get(columns.HISTORY) or [],
     }

