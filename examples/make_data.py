@@ -174,9 +174,7 @@ def timeout(seconds: float, host: str) -> Outcome:
 
 def wrong_total(cents: int) -> Outcome:
     """Refuse an invoice; the amounts of the message come from its fields."""
-    return Outcome(
-        FAILED, "invoice total {total:.2f} does not match net {net:.2f} and tax {tax:.2f}", 0, cents
-    )
+    return Outcome(FAILED, "invoice total {total:.2f} does not match net {net:.2f} and tax {tax:.2f}", 0, cents)
 
 
 LOGIN_FAILED: Final = Outcome(FAILED, "Login to crm.example.com failed: 401 Unauthorized")
@@ -345,9 +343,7 @@ def children_of(record_type: str, number: int, night: Night) -> list[tuple[str, 
         "invoice": ("", []),
     }
     child, numbers = parents[record_type]
-    return [
-        (child, n) for n, parent in enumerate(numbers[: night.found.get(child, 0)], 1) if parent == number
-    ]
+    return [(child, n) for n, parent in enumerate(numbers[: night.found.get(child, 0)], 1) if parent == number]
 
 
 class Engine:

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import sqlalchemy as sa
 
@@ -22,6 +23,15 @@ SERVER_VARIABLE = "TOOLKIT_TEST_DATABASE_URL"
 PRODUCTION = Path(__file__).parent / "schema" / "production.sql"
 
 _numbers = itertools.count()
+
+# No test depends on how fast the machine is; where a change is judged, the same examples are tried each time.
+hypothesis.settings.register_profile(
+    "toolkit",
+    deadline=None,
+    derandomize="CI" in os.environ,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("toolkit")
 
 
 @pytest.fixture(autouse=True)

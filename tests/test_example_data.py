@@ -120,9 +120,7 @@ def test_the_file_is_small_and_holds_one_row_per_line(workflow: Row) -> None:
     assert b"\r" not in text
     rows = [line for line in text.decode().splitlines() if line.startswith("  ")]
     tables = ("variables", "records", "nodes")
-    assert [json.loads(line.rstrip(",")) for line in rows] == [
-        row for name in tables for row in workflow[name]
-    ]
+    assert [json.loads(line.rstrip(",")) for line in rows] == [row for name in tables for row in workflow[name]]
 
 
 def test_rows_have_the_columns_of_their_tables(workflow: Row) -> None:
@@ -175,9 +173,7 @@ def test_other_invoices_add_up(records: dict[str, Row]) -> None:
     invoices = [record for record in records.values() if record["record_type"] == "invoice"]
     for fields in (record["data"]["fields"] for record in invoices if record["status"] == columns.COMPLETE):
         assert fields["total"] == pytest.approx(fields["net"] + fields["tax"])
-        assert fields["net"] == pytest.approx(
-            sum(line["quantity"] * line["price"] for line in fields["lines"])
-        )
+        assert fields["net"] == pytest.approx(sum(line["quantity"] * line["price"] for line in fields["lines"]))
 
 
 def test_complete_records_carry_what_the_former_night_left(records: dict[str, Row]) -> None:
@@ -268,9 +264,7 @@ def test_node_aliases_name_iterate_nodes(workflow: Row, records: dict[str, Row])
 
 
 def test_one_iterate_node_loops_over_an_array_and_the_other_within_it(workflow: Row, variables: Row) -> None:
-    over = {
-        node["position"]: node["config"]["over"] for node in workflow["nodes"] if node["type"] == "iterate"
-    }
+    over = {node["position"]: node["config"]["over"] for node in workflow["nodes"] if node["type"] == "iterate"}
     assert over == {28: "emails", 35: "email.attachments"}
     assert isinstance(variables["emails"], list)
     assert isinstance(variables["email"]["attachments"], list)
@@ -344,9 +338,7 @@ def test_columns_of_mixed_types_and_of_nulls_only_occur(records: dict[str, Row])
     assert {type(value["confidence"]) for value in found if "confidence" in value} == {int, float}
 
 
-def test_every_secret_says_that_it_is_fake_and_is_told_apart_from_the_others(
-    workflow: Row, variables: Row
-) -> None:
+def test_every_secret_says_that_it_is_fake_and_is_told_apart_from_the_others(workflow: Row, variables: Row) -> None:
     fakes = re.findall(r"FAKE-not-a-real-value-\d{4}", COMMITTED.read_text(encoding="utf-8"))
     assert len(fakes) == len(set(fakes)) == 6
     secret = {"smtp_password", "api_token", "password", "download_token"}
@@ -358,9 +350,7 @@ def test_every_secret_says_that_it_is_fake_and_is_told_apart_from_the_others(
 
 
 def test_secrets_stand_in_the_vars_of_two_records(records: dict[str, Row]) -> None:
-    with_secret = [
-        record_id for record_id, row in records.items() if "FAKE" in json.dumps(row["data"]["vars"])
-    ]
+    with_secret = [record_id for record_id, row in records.items() if "FAKE" in json.dumps(row["data"]["vars"])]
     assert with_secret == ["email_013", "attachment_005"]
     assert all("FAKE" not in (record[MESSAGE] or "") for record in records.values())
 

@@ -77,7 +77,7 @@ MIXED = records(
     {"processed_at": START - pd.Timedelta(hours=1)},
     {"status": None},
 )
-NAMED = variables(api_token="[hidden]", categories=["a", "b"], retries=3, none=None)  # noqa: S106
+NAMED = variables(api_token="[hidden]", categories=["a", "b"], retries=3, none=None)
 REPORT = RunReport(summary(MIXED, NAMED, filters={"workflow_id": "nightly", "since": "24h", "status": None}))
 
 

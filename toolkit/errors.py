@@ -65,8 +65,10 @@ class Cause:
 class ToolkitError(Exception):
     """Base of every error the toolkit raises.
 
-    Attributes
+    Parameters
     ----------
+    message : str
+        What was given, what is allowed, and what to type next.
     cause : Cause or None
         For errors of a database: its class, SQLSTATE, table, column and constraint.
 

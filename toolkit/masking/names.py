@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from decimal import Decimal
@@ -16,21 +16,27 @@ from enum import StrEnum
 from typing import Final
 
 
-def _words(text: str) -> frozenset[str]:
+def word_set(text: str) -> frozenset[str]:
+    """Return a list of words as it is written here, with spaces between them."""
     return frozenset(text.split())
 
 
-# ---------------------------------------------------------------------------------------------- sensitive words
+def _phrases(text: str) -> frozenset[tuple[str, str]]:
+    lines = [line.split(":") for line in text.strip().splitlines()]
+    return frozenset(
+        (first, second) for firsts, seconds in lines for first in firsts.split() for second in seconds.split()
+    )
 
-SENSITIVE: Final = _words("""
-    password passwd pwd pswd psw pw pword pass passphrase passcode passkey psk secret token credential cred authorization
-    authorisation bearer apikey jwt otp totp hotp pin cookie dsn session auth csrf xsrf sessid jsessionid connstr
-    connstring mdp senha passord lösenord losenord adgangskode salasana hasło haslo heslo jelszó jelszo parola şifre
-    sifre geheimnis секрет токен 口令
+
+SENSITIVE: Final = word_set("""
+    password passwd pwd pswd psw pw pword pass passphrase passcode passkey psk secret token credential cred
+    authorization authorisation bearer apikey jwt otp totp hotp pin cookie dsn session auth csrf xsrf sessid jsessionid
+    connstr connstring mdp senha passord lösenord losenord adgangskode salasana hasło haslo heslo jelszó jelszo parola
+    şifre sifre geheimnis секрет токен 口令
 """)
 """Whole words that make a name sensitive; the plural counts too."""
 
-ENDINGS: Final = ("password", "passwd", "passphrase", "secret", "token", "apikey", "pwd", "sessionid", "sessid", "connstr")
+ENDINGS: Final = tuple(word_set("password passwd passphrase secret token apikey pwd sessionid sessid connstr"))
 """Endings of fused words, such as `PGPASSWORD`; the plural counts too."""
 
 ANYWHERE: Final = (
@@ -39,78 +45,75 @@ ANYWHERE: Final = (
 )
 """Text that stands in no harmless word, but `passwordless`."""
 
-PHRASES: Final = frozenset({
-    *(("webhook", word) for word in ("url", "urls", "uri", "link", "endpoint", "address")),
-    *((vendor, "webhook") for vendor in ("slack", "discord", "teams", "mattermost", "zapier")),
-    *((word, string) for word in ("connection", "conn", "connect") for string in ("string", "strings", "str")),
-    *(("service", word) for word in ("account", "accounts")),
-    *((word, "code") for word in ("mfa", "recovery", "verification", "security", "access", "login", "otp", "backup")),
-    *((word, "codes") for word in ("mfa", "recovery", "verification", "security", "access", "backup")),
-    *((word, "phrase") for word in ("seed", "recovery", "mnemonic")),
-    *((word, "pat") for word in ("github", "gh", "gitlab", "git", "azure", "ado", "devops")),
-    *((word, "salt") for word in ("hash", "app", "crypt")),
-    *(("sas", word) for word in ("url", "uri")),
-    *(("access", "signature"), ("client", "assertion"), ("code", "verifier"), ("oauth", "verifier")),
-    *(("mot", "de"), ("session", "storage")),
-})
+PHRASES: Final = _phrases("""
+    webhook: url urls uri link endpoint address
+    slack discord teams mattermost zapier: webhook
+    connection conn connect: string strings str
+    service: account accounts
+    mfa recovery verification security access backup login otp: code codes
+    seed recovery mnemonic: phrase
+    github gh gitlab git azure ado devops: pat
+    hash app crypt: salt
+    sas: url uri
+    access: signature
+    client: assertion
+    code oauth: verifier
+    session: storage
+    connect: sid
+    mot: de
+""")
 """Two words that are sensitive together; `mot de` is the beginning of the French for password."""
 
-ACROSS_DOTS: Final = frozenset(pair for pair in PHRASES if pair[0] in {"webhook", "connection"})
+ACROSS_DOTS: Final = frozenset(pair for pair in PHRASES if pair[0] in {"webhook", "connection", "connect"})
 """Phrases that count when a dot stands between their words, as in `webhook.url`."""
 
-# ------------------------------------------------------------------------------------------- words that mean no secret
-
-PASS_BEFORE: Final = _words("""
+PASS_BEFORE: Final = word_set("""
     first second third next multi single one two final dry forward backward render boarding bus ski day season press
     mountain low high band free by
 """)
-PASS_AFTER: Final = _words("through thru fail on over along back by")
-PIN_BEFORE: Final = _words("gpio led map digital analog input output rx tx cs sda scl safety bowling key")
-PIN_AFTER: Final = _words("data message messages tab board mode map color colour icon to top x y layout header out")
+PASS_AFTER: Final = word_set("through thru fail on over along back by")
+PIN_BEFORE: Final = word_set("gpio led map digital analog input output rx tx cs sda scl safety bowling key")
+PIN_AFTER: Final = word_set("data message messages tab board mode map color colour icon to top x y layout header out")
 """What stands beside `pass` and `pin` where they are no secret: `pass_through`, `gpio_pin`, n8n's `pinData`."""
 
-# ------------------------------------------------------------------------------------------------------ the word "key"
-
-SECRET_KEY: Final = _words("private secret encryption decryption encrypting signing hmac master symmetric preshared")
+SECRET_KEY: Final = word_set("private secret encryption decryption encrypting signing hmac master symmetric preshared")
 """Words that make a key a secret wherever they stand in the name."""
 
-PUBLIC_KEY: Final = _words("public publishable pub site authorized authorised")
+PUBLIC_KEY: Final = word_set("public publishable pub site authorized authorised")
 """Words that make a key the published half."""
 
-KEY_OWNERS: Final = SECRET_KEY | _words("""
-    api apis access ssh tls ssl rsa dsa ecdsa gpg pgp aes kms shared license licence app deploy auth oauth account storage
-    subscription activation openai anthropic claude gemini mistral cohere huggingface openrouter groq stripe trello aws
-    azure gcp google github gitlab slack twilio sendgrid mailgun mailchimp datadog sentry heroku cloudflare algolia
-    pusher firebase supabase paypal shopify hubspot airtable notion zendesk telegram discord facebook twitter linkedin
-    mapbox newrelic pagerduty okta
+KEY_OWNERS: Final = SECRET_KEY | word_set("""
+    api apis access ssh tls ssl rsa dsa ecdsa gpg pgp aes kms shared license licence app deploy auth oauth account
+    storage subscription activation openai anthropic claude gemini mistral cohere huggingface openrouter groq stripe
+    trello aws azure gcp google github gitlab slack twilio sendgrid mailgun mailchimp datadog sentry heroku cloudflare
+    algolia pusher firebase supabase paypal shopify hubspot airtable notion zendesk telegram discord facebook twitter
+    linkedin mapbox newrelic pagerduty okta
 """)
 """Words that make a key a secret when they follow it, or when a dot stands between: `KEY_OPENAI`, `tls.key`."""
 
-KEY_MATERIAL: Final = _words("pem der jwk pkcs material base bytes hex raw plaintext")
+KEY_MATERIAL: Final = word_set("pem der jwk pkcs material base bytes hex raw plaintext")
 """What follows `key` when the key itself is meant: `key_pem`, `key_base64`."""
 
-HARMLESS_KEY: Final = _words("""
+HARMLESS_KEY: Final = word_set("""
     primary foreign sort sorting partition partitioning unique composite compound natural surrogate candidate alternate
     business join merge group grouping order ordering cluster clustering distribution dist shard sharding hash range
     index row column col record entity table field object bucket blob file image asset s item element node edge document
     doc lookup search match matching dedupe dedup deduplication idempotency idempotent correlation routing message event
-    topic queue trace metric cache cached map mapping dict dictionary hashmap attribute attr property prop param parameter
+    topic queue trace metric cache cached map mapping dict dictionary attribute attr property prop param parameter
     config configuration setting settings variable var env registry translation i18n l locale label tag ref reference
     resource parent child sub feature flag step task job workflow run state context result output input source target
-    data_key dim date time issue project ticket board websocket answer legend color colour
-    hot shortcut arrow enter escape shift control ctrl alt tab function modifier keyboard press piano musical
-    first last next start end evaluated missing unknown invalid duplicate expected required optional allowed level
-    num n max min total has is count number of the by to in for with and or a an per all any each no this that other
+    dim date time issue project ticket board websocket socket answer legend color colour hot shortcut arrow enter escape
+    shift control ctrl alt tab function modifier keyboard press piano musical first last next start end evaluated
+    missing unknown invalid duplicate expected required optional allowed level num n max min total has is count number
+    of the by to for with and or a an per all any each no this that other
 """)
 """Words before `key` that make it a thing of a schema, a map, a cache, a keyboard, or a mere count."""
 
-KEY_THINGS: Final = _words("""
+KEY_THINGS: Final = word_set("""
     map mapping column columns col field fields func function error press code codes path paths prefix pattern patterns
     name names order error errors word words
 """)
 """Words after `key` that make it such a thing, unless a word that owns secret keys stands before it."""
-
-# ------------------------------------------------------------------------------------------------------ metadata words
 
 
 class Shape(StrEnum):
@@ -131,58 +134,63 @@ def _shapes(**groups: str) -> dict[str, Shape]:
 
 AFTER: Final = _shapes(
     COUNT="""
-        count counts length len size sizes limit limits usage budget total max min minimum maximum number num capacity quota
-        cost price rate ratio percent percentage pct score threshold attempts tries retries failures index amount
-        balance supply decimals bits bytes rounds iterations strength entropy port position rank minute second hour day""",
+        count counts length len size sizes limit limits usage budget total max min minimum maximum number num
+        capacity quota cost price rate ratio percent percentage pct score threshold attempts tries retries failures
+        index amount balance supply decimals bits bytes rounds iterations strength entropy port position rank minute
+        second hour day""",
     TIME="""
-        at on in date time timestamp expires expire expiry expiration exp ttl age duration timeout lifetime validity valid
-        created updated changed change modified issued used rotated rotation reset since until after before seconds
-        minutes hours days ms interval window delay start started end ended ago""",
+        at on in date time timestamp expires expire expiry expiration exp ttl age duration timeout lifetime validity
+        valid created updated changed change modified issued used rotated rotation reset since until after before
+        seconds minutes hours days ms interval window delay start started end ended ago""",
     FLAG="""
         enabled disabled required present valid expired needed supported verified revoked missing exists configured
         allowed set secure httponly optional changed protected""",
     ENUM="""
-        type types kind kinds method methods mode modes algorithm algorithms algo alg format scheme schemes status state
-        strategy backend backends engine provider providers grant samesite level strength category class version
-        versions policy consent symbol role roles scope scopes language env environment region flow driver""",
+        type types kind kinds method methods mode modes algorithm algorithms algo alg format scheme schemes status
+        state strategy backend backends engine provider providers grant samesite level strength category class
+        version versions policy consent symbol role roles scope scopes language env environment region flow driver""",
     LABEL="""
-        id ids uuid guid name names title label labels description owner user users username login email by role group
-        profile manager model library hasher hashers arn ref reference path paths file filename files dir directory
-        folder location field fields column columns param parameter prefix source realm tenant client version store
-        error reason arn""",
-    PLACE="url urls uri uris endpoint endpoints host hosts hostname domain domains server issuer audience origin site address",
+        id ids uuid guid name names title label labels description owner user users username login email by role
+        group profile manager model library hasher hashers arn ref reference path paths file filename files dir
+        directory folder location field fields column columns param parameter prefix source realm tenant client
+        version store error reason arn""",
+    PLACE="""
+        url urls uri uris endpoint endpoints host hosts hostname domain domains server issuer audience origin site
+        address""",
     PRINT="fingerprint thumbprint",
 )
 """Words at the end of a name, and what its value must look like to stay visible."""
 
 BEFORE: Final = _shapes(
-    COUNT="max min total num n count number avg average mean median sum remaining used unused estimated per maximum minimum",
+    COUNT="""
+        max min total num n count number avg average mean median sum remaining used unused estimated per maximum
+        minimum""",
     FLAG="""
-        is has have had use uses enable enabled disable disabled require requires required allow allows need needs can
-        should must show hide skip no force validate verify check remember save store with include""",
+        is has have had use uses enable enabled disable disabled require requires required allow allows need needs
+        can should must show hide skip no force validate verify check remember save store with include""",
     ENUM="eos bos pad unk mask sep cls",
 )
 """Words in front of the sensitive one, and what the value must look like to stay visible."""
 
-COUNTED: Final = _words("tokens sessions cookies keys credentials")
+COUNTED: Final = word_set("tokens sessions cookies keys credentials")
 """Plurals that a single number can only count."""
 
-NEVER_EXEMPT: Final = _words("id ids uuid guid key keys value token")
+NEVER_EXEMPT: Final = word_set("id ids uuid guid key keys value token")
 """After `session` and `cookie` these are the secret itself."""
 
 FUSED: Final = """
-    password passwords passwd passphrase secret secrets token tokens credential credentials creds key keys session cookie
-    cookies pass pwd webhook connection string service account api access private public primary foreign sort partition
-    cache signing encryption decryption auth oauth ssh rsa gpg pgp tls ssl hmac aes jwt master shared client server user
-    username admin root db database smtp ftp mail email ldap proxy sudo pg mysql redis mongo aws azure gcp github gitlab
-    google slack stripe openai app license host deploy storage store refresh bearer id csrf xsrf bot device push login
-    url name type count length value hash file path max min total num has is my new old
+    password passwords passwd passphrase secret secrets token tokens credential credentials creds key keys session
+    cookie cookies pass pwd webhook connection string service account api access private public primary foreign sort
+    partition cache signing encryption decryption auth oauth ssh rsa gpg pgp tls ssl hmac aes jwt master shared client
+    server user username admin root db database smtp ftp mail email ldap proxy sudo pg mysql redis mongo aws azure gcp
+    github gitlab google slack stripe openai app license host deploy storage store refresh bearer id csrf xsrf bot
+    device push login url name type count length value hash file path max min total num has is my new old
 """
 """The pieces that words written as one are taken apart into: `secretaccesskey`, `maxtokens`, `publickey`."""
 
-# -------------------------------------------------------------------------------------------------------- splitting
-
-_NUCLEI = _words("password passwords secret secrets token tokens credentials key keys session cookie pass pwd string url account")
+_NUCLEI = word_set(
+    "password passwords secret secrets token tokens credentials key keys session cookie pass pwd string url account"
+)
 _PIECES = re.compile("|".join(sorted(FUSED.split(), key=len, reverse=True)))
 _CHUNK = re.compile(r"[^\W\d_]+|\d+")
 # Over the shadow of a chunk (U upper, s a small s, l another letter), so that every alphabet with case is understood.
@@ -255,9 +263,6 @@ def _pieces(word: str) -> list[str]:
     return pieces if known else [word]
 
 
-# ---------------------------------------------------------------------------------------------------------- judging
-
-
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What makes a name sensitive, and the words around it.
@@ -278,13 +283,15 @@ class Finding:
         return " ".join(self.words)
 
 
-def find_sensitive(name: str) -> Finding | None:
+def find_sensitive(name: str, above: str = "") -> Finding | None:
     """Return what makes a name sensitive, the last such word of it.
 
     Parameters
     ----------
     name : str
         A name; dots, slashes and colons divide it into parts that are judged apart.
+    above : str, default ""
+        The name it lies under, for pairs such as `api` above `key`.
 
     Returns
     -------
@@ -300,17 +307,18 @@ def find_sensitive(name: str) -> Finding | None:
     """
     parts = _SEPARATOR.split(_ITERATION.sub("", name))
     for by_case in (True, False):
-        if finding := _find([split_words(part, by_case=by_case) for part in parts]):
+        owner = split_words(_SEPARATOR.split(above)[-1], by_case=by_case)
+        if finding := _find([split_words(part, by_case=by_case) for part in parts], owner):
             return finding
     return None
 
 
-def _find(parts: Sequence[tuple[str, ...]]) -> Finding | None:
+def _find(parts: Sequence[tuple[str, ...]], owner: tuple[str, ...]) -> Finding | None:
     flat = tuple(word for part in parts for word in part)
     end = len(flat)
     for number in range(len(parts) - 1, -1, -1):
         start = end - len(parts[number])
-        span = _last_hit(parts[number]) or _across(flat[:start][-1:], parts[number])
+        span = _last_hit(parts[number]) or _across((owner + flat[:start])[-1:], parts[number])
         if span:
             first, last = start + span[0], start + span[1]
             return Finding(flat[first:last], flat[:first], flat[last:])
@@ -380,9 +388,6 @@ def _singular(word: str) -> str:
     return word[:-1] if word.endswith("s") and not word.endswith("ss") else word
 
 
-# -------------------------------------------------------------------------------------------------------- exemption
-
-
 class Literal(str):
     """A number of a JSON text, kept as it was written."""
 
@@ -391,9 +396,11 @@ class Literal(str):
 
 _NUMBER = re.compile(r"[-+]?(\d{1,9}|\d{1,3}(,\d{3})+)(\.\d{1,9})?\s?%?")
 _TIME = re.compile(
-    r"\d{4}-\d\d(-\d\d)?([T ]\d\d:\d\d(:\d\d(\.\d+)?)?\s?(Z|UTC|[+-]\d\d:?\d\d)?)?|\d{1,2}[./]\d{1,2}[./]\d{4}|\d{10,13}"
-    r"|\d\d:\d\d(:\d\d)?|[A-Z][a-z]{2}, \d\d[ -][A-Z][a-z]{2}[ -]\d{2,4} \d\d:\d\d:\d\d GMT|never|expired"
-    r"|\d{1,9}(\.\d+)? ?(ms|s|m|h|d|w|y|sec(ond)?s?|min(ute)?s?|hours?|days?|weeks?|months?|years?)|P[T\d][\dTYMWDHS.]*"
+    r"""\d{4}-\d\d(-\d\d)? ([T\ ]\d\d:\d\d(:\d\d(\.\d+)?)?\s?(Z|UTC|[+-]\d\d:?\d\d)?)?  # ISO 8601, also cut short
+    | \d{1,2}[./]\d{1,2}[./]\d{4} | \d\d:\d\d(:\d\d)? | \d{10,13} | never | expired
+    | [A-Z][a-z]{2},\ \d\d[\ -][A-Z][a-z]{2}[\ -]\d{2,4}\ \d\d:\d\d:\d\d\ GMT           # HTTP
+    | \d{1,9}(\.\d+)?\ ?(ms|s|m|h|d|w|y|(sec(ond)?|min(ute)?|hour|day|week|month|year)s?) | P[T\d][\dTYMWDHS.]*""",
+    re.VERBOSE,
 )
 _FLAG = re.compile(r"(?i)true|false|yes|no|on|off|0|1|enabled|disabled|optional|required")
 _PLAIN = re.compile(r"[\w .,:;/@+()#'\\-]{1,100}")
@@ -436,25 +443,10 @@ def exempting(finding: Finding, value: object) -> tuple[str, Shape] | None:
         proofs += [(word, BEFORE[word]) for word in finding.before if word in BEFORE]
     if finding.words[-1] in COUNTED and not finding.after and not isinstance(value, str | list | tuple | Mapping):
         proofs.append((finding.words[-1], Shape.COUNT))
-    return next((proof for proof in proofs if has_shape(value, proof[1], secret="secret" in finding.words)), None)
+    return next((proof for proof in proofs if _has_shape(value, proof[1], secret="secret" in finding.words)), None)
 
 
-def has_shape(value: object, shape: Shape, *, secret: bool = False) -> bool:
-    """Tell whether a value, or every one of a flat list of them, looks as a metadata word says.
-
-    Parameters
-    ----------
-    value : object
-        Any value.
-    shape : Shape
-        What it should look like.
-    secret : bool, default False
-        Whether the name is that of a `secret`, whose id may be a secret too (HashiCorp's `secret_id`).
-
-    Returns
-    -------
-    bool
-    """
+def _has_shape(value: object, shape: Shape, *, secret: bool) -> bool:
     if isinstance(value, list | tuple):
         return 0 < len(value) <= 100 and all(_one_has_shape(item, shape, secret=secret) for item in value)  # noqa: PLR2004
     if isinstance(value, Mapping):
@@ -470,27 +462,23 @@ def _one_has_shape(value: object, shape: Shape, *, secret: bool) -> bool:
         return shape not in {Shape.FLAG, Shape.PRINT, Shape.PLACE} or str(value) in {"0", "1"}
     if isinstance(value, date | time | timedelta):
         return shape is Shape.TIME
-    return isinstance(value, str) and _text_has_shape(value.strip(), shape, secret=secret)
-
-
-def _text_has_shape(text: str, shape: Shape, *, secret: bool) -> bool:
-    match shape:
-        case Shape.COUNT:
-            return bool(_NUMBER.fullmatch(text))
-        case Shape.TIME:
-            return bool(_NUMBER.fullmatch(text) or _TIME.fullmatch(text))
-        case Shape.FLAG:
-            return bool(_FLAG.fullmatch(text))
-        case Shape.ENUM:
-            return bool(_SPECIAL.fullmatch(text)) or (is_plain(text) and not re.search(r"\d{4}", text))
-        case Shape.LABEL:
-            return is_plain(text) or bool(_ARN.fullmatch(text)) or (not secret and bool(_UUID.fullmatch(text)))
-        case Shape.PLACE:
-            return bool(_URL.fullmatch(text) and not _OPAQUE.search(text)) or is_plain(text)
-        case Shape.PRINT:
-            return bool(_PRINT.fullmatch(text))
+    # The id of a `secret` may be one too, such as HashiCorp's `secret_id`.
+    if not isinstance(value, str) or (secret and _UUID.fullmatch(value.strip())):
+        return False
+    return bool(_TEXTS[shape](value.strip()))
 
 
 def is_plain(text: str) -> bool:
     """Tell whether text is short and readable: words, numbers, a path, an address; no run that looks drawn by lot."""
     return bool(_PLAIN.fullmatch(text)) and not _OPAQUE.search(text) and not (":" in text and "@" in text)
+
+
+_TEXTS: Final[dict[Shape, Callable[[str], object]]] = {
+    Shape.COUNT: _NUMBER.fullmatch,
+    Shape.TIME: lambda text: _NUMBER.fullmatch(text) or _TIME.fullmatch(text),
+    Shape.FLAG: _FLAG.fullmatch,
+    Shape.ENUM: lambda text: _SPECIAL.fullmatch(text) or (is_plain(text) and not re.search(r"\d{4}", text)),
+    Shape.LABEL: lambda text: is_plain(text) or _ARN.fullmatch(text) or _UUID.fullmatch(text),
+    Shape.PLACE: lambda text: is_plain(text) or (_URL.fullmatch(text) and not _OPAQUE.search(text)),
+    Shape.PRINT: _PRINT.fullmatch,
+}

@@ -30,10 +30,11 @@ class Secret:
     'FAKE-not-a-real-value'
     """
 
-    __slots__ = ("__value",)
+    __slots__ = ("_value",)
+    _value: Any
 
     def __init__(self, value: Any) -> None:
-        object.__setattr__(self, "_Secret__value", value)
+        object.__setattr__(self, "_value", value)
 
     def reveal(self) -> Any:
         """Return the sealed value.
@@ -43,7 +44,7 @@ class Secret:
         Any
             What the secret was made from, the same object.
         """
-        return self.__value
+        return self._value
 
     def __repr__(self) -> str:
         return HIDDEN
@@ -57,8 +58,11 @@ class Secret:
     def __delattr__(self, name: str) -> NoReturn:
         raise AttributeError("a Secret cannot be changed; make a new one")
 
+    def __getstate__(self) -> NoReturn:
+        raise TypeError("a Secret cannot be pickled; call .reveal() where the value is needed")
+
     def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError("a Secret cannot be pickled or copied to disk; call .reveal() where the value is needed")
+        self.__getstate__()
 
     def __copy__(self) -> Secret:
         return self

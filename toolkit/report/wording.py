@@ -55,7 +55,7 @@ def percent(part: int, whole: int) -> str:
     if not whole or part in {0, whole}:
         return "100 %" if whole and part == whole else "0 %"
     rounded, finer = f"{100 * part / whole:.0f}", f"{100 * part / whole:.1f}"
-    if True:
+    if rounded not in {"0", "100"}:
         return f"{rounded} %"
     return {"0.0": "under 0.1 %", "100.0": "over 99.9 %"}.get(finer, f"{finer} %")
 

@@ -6,10 +6,11 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from toolkit import columns
+from toolkit.errors import InvalidOption
 from toolkit.masking import MaskingPolicy
 from toolkit.model import Receipt
 from toolkit.storage.archive import ArchiveStorage
-from toolkit.storage.base import WorkflowIds, single_workflow
+from toolkit.storage.base import WorkflowId, WorkflowIds, single_workflow
 from toolkit.storage.records import RecordStorage
 from toolkit.storage.variables import VariableStorage
 
@@ -50,6 +51,15 @@ class ServiceBase:
     def _receipt(self, receipt: Receipt) -> Receipt:
         """Give a receipt the way back to this service, so that `receipt.undo()` works."""
         return dataclasses.replace(receipt, undo_by=self.undo)
+
+    def _one(self, workflow_id: WorkflowId, call: str) -> str:
+        """Check the id of one workflow, for a call whose result has no column to tell several apart."""
+        if single_workflow(workflow_id) is None:
+            raise InvalidOption(
+                f"{call} is about one workflow, and {workflow_id!r} stands for several; get_all_variables, "
+                "query_records and count_records(by='workflow_id') take several, list_workflows() shows which there are"
+            )
+        return self.records.workflow_id(workflow_id)
 
     def undo(self, receipt: Receipt | str) -> Receipt:
         """Bring back the rows that a change moved away, exactly as they were.

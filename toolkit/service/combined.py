@@ -154,6 +154,8 @@ class CombinedCalls(VariableCalls, RecordCalls):
         Raises
         ------
         InvalidPattern
+        InvalidOption
+            When `workflow_id` stands for several.
 
         Examples
         --------
@@ -164,16 +166,17 @@ class CombinedCalls(VariableCalls, RecordCalls):
         >>> service.get_data("nightly", bucket="email_001")
         WorkflowData(nightly: 1 records)
         """
+        one = self._one(workflow_id, "get_data")
         chosen = "*" if pattern is None else pattern
         ids = None if bucket in _BUCKETS else [bucket]
         variables = records = None
         with self.database.read() as connection:
             now = connection.scalar(self.database.dialect.now().select())
             if bucket in ("all", "global"):
-                variables = self.get_all_variables(workflow_id, pattern=chosen, reveal=reveal)
+                variables = self.get_all_variables(one, pattern=chosen, reveal=reveal)
             if bucket != "global":
-                records = self.query_records(workflow_id, chosen, ids=ids, flatten=False, reveal=reveal)
-        return WorkflowData(str(workflow_id), times.read(now), variables, records, include_metadata)
+                records = self.query_records(one, chosen, ids=ids, flatten=False, reveal=reveal)
+        return WorkflowData(one, times.read(now), variables, records, include_metadata)
 
     def get_stats(self, workflow_id: WorkflowId) -> DataStats:
         """Count the variables and records of one workflow, in the database.
@@ -188,6 +191,11 @@ class CombinedCalls(VariableCalls, RecordCalls):
         DataStats
             Variables by type and by category; records by type, by status, and crossed.
 
+        Raises
+        ------
+        InvalidOption
+            When `workflow_id` stands for several.
+
         Examples
         --------
         >>> import toolkit
@@ -196,11 +204,12 @@ class CombinedCalls(VariableCalls, RecordCalls):
         >>> service.get_stats("nightly").variable_categories
         {'custom': 1, 'node': 1}
         """
+        one = self._one(workflow_id, "get_stats")
         with self.database.read():
-            variables = self.variables.count(workflow_id)
-            records = self.records.count(workflow_id, RecordFilter(), ("record_type", "status")).to_pylist()
+            variables = self.variables.count(one)
+            records = self.records.count(one, RecordFilter(), ("record_type", "status")).to_pylist()
         return DataStats(
-            str(workflow_id),
+            one,
             _margin((kind, count) for kind, _, count in variables),
             _margin((category, count) for _, category, count in variables),
             {(row["record_type"], row["status"]): row["count"] for row in records},

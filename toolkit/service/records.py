@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
-from toolkit import columns, frames
+from toolkit import columns, frames, jsonvalue
 from toolkit.errors import InvalidOption
 from toolkit.model import OneOrMany, Receipt, RecordFilter, RecordFilterOptions
 from toolkit.patterns import Pattern, PatternLike
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 ALL_COLUMNS: Final = "all"
 """What `columns=` takes to add `history` to a flat frame."""
+
+_LARGEST: Final = 2**63 - 1
 
 
 class RecordCalls(ServiceBase):
@@ -64,10 +66,12 @@ class RecordCalls(ServiceBase):
             Literal values of `record_type`, `status` and `iteration_node_alias`.
         since : str, datetime or timedelta, optional
             `updated_at` at or after it; `"24h"` is a day before the database's now. A time without a zone is UTC.
-        created_after, updated_after, processed_after : str, datetime or timedelta, optional
-            At or after it.
-        created_before, updated_before, processed_before : str, datetime or timedelta, optional
-            Before it.
+        created_after, created_before : str, datetime or timedelta, optional
+            `created_at` at or after it, and before it.
+        updated_after, updated_before : str, datetime or timedelta, optional
+            `updated_at`, likewise.
+        processed_after, processed_before : str, datetime or timedelta, optional
+            `processed_at`, likewise.
         contains : str, optional
             A part of the record id; ASCII letters match in either case.
         columns : sequence of str or "all", optional
@@ -401,7 +405,8 @@ class RecordCalls(ServiceBase):
             checked.refuse_masks(f"record {record_id!r}")
         document = self.records.update(workflow_id, record_id, checked)
         if current_context is not None and getattr(current_context, "record_id", None) == record_id:
-            current_context.data = document
+            # A program gets the numbers that a read would give it, not the exact ones that were written back.
+            current_context.data = jsonvalue.decode(jsonvalue.encode_exact(document))
             for name, value in checked.columns.items():
                 setattr(current_context, name, value)
         return {"record_id": record_id, "updated": list(patch)}
@@ -487,4 +492,4 @@ def _wanted(chosen: Sequence[str] | str | None) -> tuple[Sequence[str] | None, b
 def _limit(limit: int | None) -> int | None:
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
         raise InvalidOption(f"limit={limit!r} is no number of rows; leave it out to get all")
-    return limit
+    return None if limit is None else min(limit, _LARGEST)

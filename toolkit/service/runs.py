@@ -14,6 +14,7 @@ from toolkit.errors import RunExists, WorkflowNotFound
 from toolkit.importers import ImportedFile, ImportedRecord, ImportedRun, gather
 from toolkit.service.combined import CombinedCalls
 from toolkit.storage import rows
+from toolkit.storage.archive import Removal
 from toolkit.storage.base import WorkflowId, encode_for_writing
 from toolkit.storage.tables import workflow_names
 from toolkit.storage.variables import check_key
@@ -45,6 +46,7 @@ class RunCalls(CombinedCalls):
         started_at: dt.datetime | None = None,
         replace: bool = False,
         create_workflow: bool = False,
+        archive: bool = True,
     ) -> pd.DataFrame:
         """Import JUnit XML reports: a run becomes a workflow, a test case a record, a suite a variable.
 
@@ -62,12 +64,15 @@ class RunCalls(CombinedCalls):
             Replace a run of that name whole; its former rows go to the archive.
         create_workflow : bool, default False
             Where workflow ids are uuids: make a workflow of the run's name when there is none.
+        archive : bool, default True
+            Keep the rows of a run that is replaced.
 
         Returns
         -------
         pandas.DataFrame
             One row per file: `path, workflow_id` (`str`), `records, complete, failed, skipped` (`Int64`), `error`
-            (`str`; one line that names the place, for a file that was not imported).
+            (`str`; one line that names the place, for a file that was not imported). `workflow_id` is missing for a
+            run of which no file could be read: nothing of it is written.
 
         Raises
         ------
@@ -77,6 +82,8 @@ class RunCalls(CombinedCalls):
             When a run of that name exists and `replace` is not True; nothing is written then.
         WorkflowNotFound
             Where workflow ids are uuids and no workflow has the run's name.
+        ArchiveMissing
+            When a run is replaced and there is nowhere to keep its rows.
 
         Examples
         --------
@@ -90,12 +97,14 @@ class RunCalls(CombinedCalls):
         0   nightly-1        1         1
         """
         runs = gather(paths, run=run, variant=variant, started_at=started_at)
+        # A run of which no file could be read is not written: an empty one must never replace a good one.
+        readable = [each for each in runs if any(file.error is None for file in each.files)]
         with self.database.write() as connection:
-            ids = {each.name: self._id_of_run(connection, each.name, create=create_workflow) for each in runs}
+            ids = {each.name: self._id_of_run(connection, each.name, create=create_workflow) for each in readable}
             if not replace:
                 self._refuse_existing(ids)
-            for each in runs:
-                self._write_run(ids[each.name], each)
+            for each in readable:
+                self._write_run(ids[each.name], each, archive=archive)
         return _imported(ids, runs)
 
     def _id_of_run(self, connection: sa.Connection, name: str, *, create: bool) -> str:
@@ -133,8 +142,8 @@ class RunCalls(CombinedCalls):
             )
             return any(one is not None for one in found)
 
-    def _write_run(self, workflow_id: str, run: ImportedRun) -> None:
-        self._clear_run(workflow_id, run.name)
+    def _write_run(self, workflow_id: str, run: ImportedRun, *, archive: bool) -> None:
+        self._clear_run(workflow_id, run.name, archive=archive)
         # A test's output may talk about masks: what a file holds is written as it is.
         texts = {
             check_key(key): encode_for_writing(value, f"variable {key!r}", literal=True)
@@ -142,13 +151,11 @@ class RunCalls(CombinedCalls):
         }
         # Not dataclasses.asdict, which copies every document on the way.
         names = [field.name for field in dataclasses.fields(ImportedRecord)]
-        records = [
-            {name: getattr(record, name) for name in names} for file in run.files for record in file.records
-        ]
+        records = [{name: getattr(record, name) for name in names} for file in run.files for record in file.records]
         self.variables.write(workflow_id, texts)
         self.records.create_many(workflow_id, rows.record_rows(records, literal=True))
 
-    def _clear_run(self, workflow_id: str, name: str) -> None:
+    def _clear_run(self, workflow_id: str, name: str, *, archive: bool) -> None:
         if not self._has_rows(workflow_id):
             return
         if not self.variables.exists(workflow_id, RUN_VARIABLE):
@@ -156,9 +163,14 @@ class RunCalls(CombinedCalls):
                 f"{name!r} is a workflow that was not imported, so an import does not replace it; run= gives another "
                 "name"
             )
-        reason = "replaced by a new import"
-        self.variables.delete_all(workflow_id, reason=reason)
-        self.records.delete_all(workflow_id, reason=reason)
+        both = Removal(
+            workflow_id,
+            "clear",
+            variables=self.variables.in_workflow(workflow_id),
+            records=self.records.in_workflow(workflow_id),
+            reason="replaced by a new import",
+        )
+        self.archive.remove(both, archive=archive)
 
     def report(self, workflow_id: WorkflowId, *, title: str | None = None) -> RunReport:
         """Summarise one run for somebody who was not there.
@@ -175,6 +187,11 @@ class RunCalls(CombinedCalls):
         RunReport
             `save(path)` writes one self-contained HTML page; `to_markdown()` and `to_json()` say the same.
 
+        Raises
+        ------
+        InvalidOption
+            When `workflow_id` stands for several.
+
         Examples
         --------
         >>> import toolkit
@@ -186,16 +203,17 @@ class RunCalls(CombinedCalls):
         """
         from toolkit import __version__, report  # noqa: PLC0415 - templates are only loaded for a report
 
+        one = self._one(workflow_id, "report")
         with self.database.read():
-            records = self.query_records(workflow_id, columns=list(columns.RECORD_COLUMNS))
-            variables = self.get_all_variables(workflow_id)
+            records = self.query_records(one, columns=list(columns.RECORD_COLUMNS))
+            variables = self.get_all_variables(one)
         summary = report.summarize(
             records,
             variables,
-            title=title or str(workflow_id),
+            title=title or one,
             source=self.database.place,
             created_at=dt.datetime.now(dt.UTC),
-            filters={columns.WORKFLOW_ID: str(workflow_id)},
+            filters={columns.WORKFLOW_ID: one},
             toolkit_version=__version__,
         )
         return report.RunReport(summary)
@@ -204,14 +222,14 @@ class RunCalls(CombinedCalls):
 def _imported(ids: dict[str, str], runs: Iterable[ImportedRun]) -> pd.DataFrame:
     import pandas as pd  # noqa: PLC0415 - not needed until a call needs it
 
-    listed = [_counts(file, ids[run.name]) for run in runs for file in run.files]
+    listed = [_counts(file, ids.get(run.name)) for run in runs for file in run.files]
     frame = pd.DataFrame(listed, columns=list(columns.IMPORT_COLUMNS))
     texts = dict.fromkeys(("path", columns.WORKFLOW_ID, "error"), frames.TEXT)
     numbers = dict.fromkeys(("records", columns.COMPLETE, columns.FAILED, columns.SKIPPED), frames.INTEGER)
     return frame.astype({**texts, **numbers})
 
 
-def _counts(file: ImportedFile, workflow_id: str) -> dict[str, Any]:
+def _counts(file: ImportedFile, workflow_id: str | None) -> dict[str, Any]:
     statuses = (columns.COMPLETE, columns.FAILED, columns.SKIPPED)
     return {
         "path": file.path,

@@ -112,7 +112,7 @@ class VariableCalls(ServiceBase):
         >>> service.get_variable("nightly", "total", default=5)
         0
         >>> service.get_variable("nightly", "api_token")
-        Secret([hidden])
+        [hidden]
         """
         if key == ALL:
             return self._all_variables(workflow_id, reveal=reveal)
@@ -124,7 +124,8 @@ class VariableCalls(ServiceBase):
         return Secret(value) if self.masking.hides(key, value) else self.masking.mask(value, key)
 
     def _all_variables(self, workflow_id: WorkflowId, *, reveal: bool) -> dict[str, JSONValue]:
-        frame = frames.variables(self.variables.query(workflow_id), self._policy(reveal=reveal))
+        one = self._one(workflow_id, f"get_variable(…, {ALL!r})")
+        frame = frames.variables(self.variables.query(one), self._policy(reveal=reveal))
         return dict(zip(frame["key"], frame["value"], strict=True))
 
     def set_variable(
@@ -137,6 +138,7 @@ class VariableCalls(ServiceBase):
         *,
         keep_iterations: bool = False,
         literal: bool = False,
+        archive: bool = True,
     ) -> VariableChange:
         """Create a variable or replace its value.
 
@@ -159,6 +161,8 @@ class VariableCalls(ServiceBase):
             Leave stale iteration variables where they are.
         literal : bool, default False
             Write text that holds `[hidden]` as it is.
+        archive : bool, default True
+            Keep stale iteration variables so that they can be brought back.
 
         Returns
         -------
@@ -171,6 +175,8 @@ class VariableCalls(ServiceBase):
             When the value does not satisfy the schema, or JSON cannot hold it.
         HiddenValue
             When the value holds a mask.
+        ArchiveMissing
+            When iteration variables would go and there is nowhere to keep them.
 
         Examples
         --------
@@ -184,12 +190,17 @@ class VariableCalls(ServiceBase):
 
             validation.check(value, schema, f"variable {key!r}")
         text = encode_for_writing(value, f"variable {check_key(key)!r}", literal=literal)
-        removed = self._write(workflow_id, {key: text}, reason=reason, keep_iterations=keep_iterations)
+        removed = self._write(workflow_id, {key: text}, reason=reason, keep_iterations=keep_iterations, archive=archive)
         shown = self.masking.mask(jsonvalue.decode(text), key)
         return VariableChange(success=True, key=key, value=shown, reason=reason, removed=removed)
 
     def set_variables(
-        self, workflow_id: WorkflowId, mapping_or_frame: Mapping[str, Any] | pd.DataFrame, *, literal: bool = False
+        self,
+        workflow_id: WorkflowId,
+        mapping_or_frame: Mapping[str, Any] | pd.DataFrame,
+        *,
+        literal: bool = False,
+        archive: bool = True,
     ) -> dict[str, int]:
         """Create or replace many variables, in one transaction; stale iteration variables go as in `set_variable`.
 
@@ -201,6 +212,8 @@ class VariableCalls(ServiceBase):
             Values by key, or a frame with the columns `key` and `value`.
         literal : bool, default False
             Write text that holds `[hidden]` as it is.
+        archive : bool, default True
+            Keep stale iteration variables so that they can be brought back.
 
         Returns
         -------
@@ -211,6 +224,8 @@ class VariableCalls(ServiceBase):
         ------
         InvalidValue, HiddenValue
             Naming the key; nothing is written then.
+        ArchiveMissing
+            When iteration variables would go and there is nowhere to keep them.
 
         Examples
         --------
@@ -223,7 +238,7 @@ class VariableCalls(ServiceBase):
             check_key(key): encode_for_writing(value, f"variable {key!r}", literal=literal)
             for key, value in values.items()
         }
-        self._write(workflow_id, texts)
+        self._write(workflow_id, texts, archive=archive)
         return {"variables": len(texts)}
 
     def _write(
@@ -233,6 +248,7 @@ class VariableCalls(ServiceBase):
         *,
         reason: str | None = None,
         keep_iterations: bool = False,
+        archive: bool = True,
     ) -> tuple[str, ...]:
         """Write variables, move the iteration variables that are stale now to the archive, and name them."""
         with self.database.write():
@@ -240,7 +256,7 @@ class VariableCalls(ServiceBase):
             self.variables.write(workflow_id, texts)
             positions = self.variables.iterate_references(workflow_id, *changed)
             stale = [key for key in self.variables.stale_keys(workflow_id, positions) if key not in texts]
-            self.variables.remove_keys(workflow_id, stale, reason=reason)
+            self.variables.remove_keys(workflow_id, stale, reason=reason, archive=archive)
         return tuple(stale)
 
     def _changed(self, workflow_id: WorkflowId, texts: Mapping[str, str]) -> list[str]:

@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 REPLACE: Final = "replace"
 """The kind of change whose rows are copied and stay, because the next statement replaces them."""
 
+_LITERAL: Final = {"key": "keys", "record_id": "ids"}
+"""The arguments of `plan_clear` that take the names of rows literally."""
+
 CHANGE_COLUMNS: Final = (
     "id",
     "kind",
@@ -299,8 +302,9 @@ class ArchiveStorage:
         if count:
             first = connection.scalar(sa.select(table.c[name]).select_from(kept.join(table, same_row)).limit(1))
             raise StalePlan(
-                f"{count:,} rows of {table.name} were written again since, {first!r} among them; nothing was brought "
-                "back"
+                f"{count:,} rows of {table.name} are there again, {first!r} among them; nothing was brought back. "
+                f"Look at them, clear them with service.plan_clear(…, {_LITERAL[name]}=[{first!r}, …]).apply(), and "
+                "undo again"
             )
 
     def _restore(self, connection: sa.Connection, change_id: str, kept: sa.Table, table: sa.Table) -> int:

@@ -194,10 +194,14 @@ class BaseStorage(ABC):
         if single is not None:
             return self.in_workflow(single)
         pattern = patterns.parse(workflow_ids, "workflow_id")  # type: ignore[arg-type]
+        if pattern.single is not None:
+            # Compared in its own type: a uuid column cast to text would leave its index unused.
+            return self.in_workflow(pattern.single)
         return self.dialect.matches(sa.cast(self.table.c.workflow_id, sa.Text), pattern)
 
     def row(self, workflow_id: object, name: str) -> Condition:
-        """Return the condition that names one row."""
+        """Return the condition that names one row, literally."""
+        jsonvalue.check_text(name, self.name.replace("_", " "))
         return sa.and_(self.in_workflow(workflow_id), self.name_column == name)
 
     def select(self, *names: str) -> list[Column]:

@@ -109,9 +109,7 @@ def insert_many(connection: sa.Connection, statement: Any, rows: Iterable[Mappin
     Returns
     -------
     int
-        Number of rows.
+        Number of rows that were written; one that `ON CONFLICT DO NOTHING` left out does not count.
     """
     values: Sequence[Mapping[str, Any]] = list(rows)
-    if values:
-        connection.execute(statement, values)
-    return len(values)
+    return connection.execute(statement, values).rowcount if values else 0

@@ -195,21 +195,40 @@ class RecordStorage(BaseStorage):
         """
         if mode not in _MODES:
             raise InvalidOption(f"mode={mode!r} is none of {', '.join(_MODES)}")
+        checked = self.workflow_id(workflow_id)
         ids = [row[self.name] for row in listed]
         with self.database.write() as connection:
-            existing = self._existing(connection, workflow_id, ids)
+            existing = self._existing(connection, checked, ids, lock=mode != "create")
             _check_mode(mode, ids, existing)
             if existing:
-                taken = sa.and_(self.in_workflow(workflow_id), self.dialect.text_is_any_of(self.name_column, existing))
-                self.archive.remove(self.removal(workflow_id, taken, REPLACE), archive=archive)
-            checked = self.workflow_id(workflow_id)
-            return bulk.insert_many(connection, self._insertion(), [self._parameters(checked, row) for row in listed])
+                taken = sa.and_(self.in_workflow(checked), self.dialect.text_is_any_of(self.name_column, existing))
+                self.archive.remove(self.removal(checked, taken, REPLACE), archive=archive)
+            self._put(connection, checked, listed, set(existing))
+        return len(listed)
 
-    def _existing(self, connection: sa.Connection, workflow_id: WorkflowId, ids: Sequence[str]) -> list[str]:
+    def _existing(self, connection: sa.Connection, workflow_id: str, ids: Sequence[str], *, lock: bool) -> list[str]:
+        """Find the rows that are there; locked, so that what goes to the archive is what is replaced."""
         if not ids:
             return []
         condition = sa.and_(self.in_workflow(workflow_id), self.dialect.text_is_any_of(self.name_column, ids))
-        return sorted(connection.scalars(sa.select(self.name_column).where(condition)))
+        statement = sa.select(self.name_column).where(condition).order_by(self.dialect.by_code_point(self.name_column))
+        return list(connection.scalars(statement.with_for_update() if lock else statement))
+
+    def _put(self, connection: sa.Connection, workflow_id: str, listed: Sequence[Row], existing: set[str]) -> None:
+        """Replace the rows that are there and add the others, always in one order, so that no two writers deadlock."""
+        insertion = self._insertion()
+        replaced = {name: insertion.excluded[name] for name in _REPLACED}
+        replacing = insertion.on_conflict_do_update(index_elements=[columns.WORKFLOW_ID, self.name], set_=replaced)
+        adding = insertion.on_conflict_do_nothing(index_elements=[columns.WORKFLOW_ID, self.name])
+        ordered = sorted(listed, key=lambda row: str(row[self.name]))
+        old = [self._parameters(workflow_id, row) for row in ordered if row[self.name] in existing]
+        new = [self._parameters(workflow_id, row) for row in ordered if row[self.name] not in existing]
+        bulk.insert_many(connection, replacing, old)
+        if bulk.insert_many(connection, adding, new) != len(new):
+            raise RecordExists(
+                f"another writer created some of these {len(new):,} records at the same moment; nothing was written. "
+                "Run the call again"
+            )
 
     def _insertion(self) -> Any:
         table = self.table
@@ -219,9 +238,7 @@ class RecordStorage(BaseStorage):
             stamped = name in ("created_at", "updated_at")
             values[name] = sa.func.coalesce(parameter, self.dialect.now()) if stamped else parameter
         values[columns.DATA] = self.dialect.json_value(table.c.data, "_data")
-        insert = self.dialect.insert(table).values(values)
-        replaced = {name: insert.excluded[name] for name in _REPLACED}
-        return insert.on_conflict_do_update(index_elements=[columns.WORKFLOW_ID, self.name], set_=replaced)
+        return self.dialect.insert(table).values(values)
 
     def _parameters(self, workflow_id: str, row: Row) -> dict[str, Any]:
         parameters = {f"_{name}": row[name] for name in (*columns.RECORD_COLUMNS, columns.DATA)}

@@ -289,7 +289,9 @@ class VariableStorage(BaseStorage):
             found = [(key, keys.iteration(key)) for key in connection.scalars(statement)]
         return sorted(key for key, parsed in found if parsed and wanted.intersection(parsed.positions))
 
-    def remove_keys(self, workflow_id: WorkflowId, stale: list[str], *, reason: str | None = None) -> None:
+    def remove_keys(
+        self, workflow_id: WorkflowId, stale: list[str], *, reason: str | None = None, archive: bool = True
+    ) -> None:
         """Move stale iteration variables to the archive.
 
         Parameters
@@ -300,10 +302,12 @@ class VariableStorage(BaseStorage):
             Their keys.
         reason : str, optional
             Why, for the list of changes.
+        archive : bool, default True
+            Keep the rows so that they can be brought back.
         """
         if stale:
             condition = sa.and_(self.in_workflow(workflow_id), self.dialect.text_is_any_of(self.name_column, stale))
-            self.archive.remove(self.removal(workflow_id, condition, "stale", reason=reason))
+            self.archive.remove(self.removal(workflow_id, condition, "stale", reason=reason), archive=archive)
 
 
 def _loops_over(config: str | None, some: Iterable[str]) -> bool:
