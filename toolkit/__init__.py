@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from toolkit._version import __version__ as __version__
 from toolkit.errors import (
     AlreadyDone,
     ArchiveMissing,
@@ -51,8 +52,6 @@ if TYPE_CHECKING:
     from toolkit.model import DataStats, Receipt
     from toolkit.report import RunReport
     from toolkit.service import UnifiedDataService, Workflow, WorkflowData, connect
-
-__version__ = "0.1.0"
 
 # What a first call needs is loaded by it: `import toolkit` itself stays light.
 _HOMES = {

@@ -7,9 +7,10 @@ document has one column, and no two places share one.
 
 from __future__ import annotations
 
+import sys
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -17,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 
 from toolkit import columns, jsonvalue, paths
-from toolkit.errors import CorruptValue, DataWarning, InvalidPath
+from toolkit.errors import CorruptValue, DataWarning, InvalidPath, InvalidValue
 
 if TYPE_CHECKING:
     from toolkit.jsonvalue import JSONValue
@@ -33,6 +34,7 @@ BOOLEAN: Final = pd.BooleanDtype()
 
 _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
 _EXACT_IN_A_DOUBLE: Final = 2**53
+_LARGEST_DOUBLE: Final = sys.float_info.max
 
 Mask = Callable[[Any], Any]
 
@@ -92,7 +94,7 @@ def records(
         One row per record: the record columns, then the document's, by code point within each part.
     """
     if columns.DATA not in table.column_names:
-        return _select(plain_frame(table), wanted or columns.RECORD_COLUMNS)
+        return _select(plain_frame(table), columns.RECORD_COLUMNS if wanted is None else wanted)
     texts = table.column(columns.DATA).to_pylist()
     ids = table.column("record_id").to_pylist()
     documents = [_decoded(text, f"record {name!r}") for name, text in zip(ids, texts, strict=True)]
@@ -176,7 +178,8 @@ def _is_missing(value: Any) -> bool:
 def _plain_cell(value: Any) -> Any:
     if isinstance(value, pd.Timestamp):
         return value.to_pydatetime()
-    return value.item() if isinstance(value, np.generic) else value
+    # NumPy's own times stay what they are: as plain Python, those of nanoseconds would be bare integers.
+    return value.item() if isinstance(value, np.generic) and value.dtype.kind not in "mM" else value
 
 
 def to_rows(many: pd.DataFrame | Iterable[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:
@@ -209,8 +212,17 @@ def to_dicts(frame: pd.DataFrame) -> list[dict[str, Any]]:
     -------
     list of dict
         One per row: plain Python values, times as datetime in UTC, missing cells as None.
+
+    Raises
+    ------
+    InvalidValue
+        When two columns have one name.
     """
-    cells = {str(name): plain_values(frame[name]) for name in frame.columns}
+    names = [str(name) for name in frame.columns]
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise InvalidValue(f"the frame has more than one column called {twice[0]!r}")
+    cells = {name: plain_values(frame.iloc[:, position]) for position, name in enumerate(names)}
     return [{name: values[position] for name, values in cells.items()} for position in range(len(frame))]
 
 
@@ -286,7 +298,9 @@ def _column(rows: list[int], values: list[Any], length: int) -> Any:
 
 
 def _exact_as_double(value: float) -> bool:
-    return isinstance(value, float) or abs(value) <= _EXACT_IN_A_DOUBLE or Decimal(float(value)) == value
+    if isinstance(value, float) or abs(value) <= _EXACT_IN_A_DOUBLE:
+        return True
+    return abs(value) <= _LARGEST_DOUBLE and int(float(value)) == value
 
 
 def _spread(rows: list[int], values: list[Any], length: int) -> list[Any]:
@@ -297,19 +311,20 @@ def _spread(rows: list[int], values: list[Any], length: int) -> list[Any]:
 
 
 def _asks_for_history(wanted: Sequence[str] | None) -> bool:
-    return wanted is not None and any(name.partition(".")[0] == columns.HISTORY for name in wanted)
+    return wanted is not None and any(str(name).partition(".")[0] == columns.HISTORY for name in wanted)
 
 
 def _select(frame: pd.DataFrame, wanted: Sequence[str]) -> pd.DataFrame:
     """Keep what was asked for; a path that no record has becomes a column of nothing."""
     chosen: dict[str, Any] = {columns.WORKFLOW_ID: frame[columns.WORKFLOW_ID]} if columns.WORKFLOW_ID in frame else {}
     for name in wanted:
-        for match in _below(frame, name) or [name]:
+        for match in _below(frame, name):
             chosen[match] = frame[match] if match in frame else _objects([None] * len(frame)).set_axis(frame.index)
-    return pd.DataFrame(chosen, index=frame.index)
+    return pd.DataFrame(chosen, index=frame.index, columns=pd.Index(chosen, dtype=TEXT))
 
 
 def _below(frame: pd.DataFrame, name: str) -> list[str]:
+    """Return the columns that a name asks for; a path is spelled in one way, found or not."""
     if name in columns.RECORD_COLUMNS:
         return [name]
     path = paths.parse(name)
@@ -319,4 +334,4 @@ def _below(frame: pd.DataFrame, name: str) -> list[str]:
             f"{', '.join((*columns.PARTS, columns.DATA))}"
         )
     text = str(path)
-    return [column for column in frame.columns if column == text or column.startswith(text + ".")]
+    return [column for column in frame.columns if column == text or column.startswith(text + ".")] or [text]

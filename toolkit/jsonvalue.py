@@ -11,7 +11,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final, TypeAlias
 
 from toolkit.errors import CorruptValue, InvalidValue
@@ -35,6 +35,9 @@ _STEPS_SHOWN: Final = 8
 _MAXIMUM_BITS: Final = 14_200
 # Only such text can hold a number that a double does not give back: many digits, or a large exponent.
 _RISKY_NUMBER: Final = re.compile(r"[\d.]{16}|\d[eE][+-]?\d{3}")
+_HALF_OF_A_CHARACTER: Final = re.compile(r"\\u[dD][89a-fA-F]")
+# Those of NumPy that mean one thing in JSON: a time of nanoseconds, for one, would become a bare integer.
+_NUMPY_KINDS: Final = frozenset("biufUO")
 
 
 def check_text(text: object, what: str, *, limit: int | None = None, empty: bool = True) -> str:
@@ -108,11 +111,11 @@ class _Plain:
             type(None): lambda none: none,
         }
 
-    def copy(self, root: Any, what: str) -> JSONValue:
+    def copy(self, root: Any, what: str, depth: int = 0) -> JSONValue:
         """Copy a value, or raise InvalidValue that names the place."""
         made: list[JSONValue] = [None]
         # What to copy, the container and the place in it that it goes to, and the way down to it.
-        waiting: list[tuple[Any, Any, Any, _Way]] = [(root, made, 0, (None, None, 0))]
+        waiting: list[tuple[Any, Any, Any, _Way]] = [(root, made, 0, (None, None, depth))]
         while waiting:
             value, container, place, way = waiting.pop()
             try:
@@ -153,7 +156,8 @@ class _Plain:
         problem = _text_problem(text)
         if problem:
             raise _Refused(f"holds {problem}, which PostgreSQL refuses")
-        return str(text)
+        # `str(text)` would ask a subclass, and an Enum of texts answers with the name of the member.
+        return str.__str__(text)
 
     @staticmethod
     def _integer(number: int) -> int:
@@ -182,8 +186,10 @@ class _Plain:
             return self._float(value), ()
         if isinstance(value, Decimal):
             return self._decimal(value), ()
-        if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
-            return self._one(value.tolist(), depth)
+        if type(value).__module__ == "numpy" and getattr(getattr(value, "dtype", None), "kind", "") in _NUMPY_KINDS:
+            made = value.tolist()
+            if type(made) is not type(value):
+                return self._one(made, depth)
         hint = "; write value.isoformat()" if hasattr(value, "isoformat") else ""
         raise _Refused(f"is a {type(value).__name__}, which JSON cannot hold{hint}")
 
@@ -201,7 +207,7 @@ def _place(way: _Way) -> str:
     return "".join(shown if len(shown) <= _STEPS_SHOWN else [*shown[:_STEPS_SHOWN], "…"])
 
 
-def plain(value: Any, what: str = "value") -> JSONValue:
+def plain(value: Any, what: str = "value", *, depth: int = 0) -> JSONValue:
     """Return a copy of a value in plain JSON types.
 
     Parameters
@@ -211,6 +217,8 @@ def plain(value: Any, what: str = "value") -> JSONValue:
         can hold.
     what : str, default "value"
         How to call it in an error.
+    depth : int, default 0
+        Levels that the value is going to have above it.
 
     Returns
     -------
@@ -228,12 +236,7 @@ def plain(value: Any, what: str = "value") -> JSONValue:
     >>> plain({"scores": (1, 2.5)})
     {'scores': [1, 2.5]}
     """
-    return _copy(value, what)[0]
-
-
-def _copy(value: Any, what: str) -> tuple[JSONValue, bool]:
-    walk = _Plain()
-    return walk.copy(value, what), walk.exact
+    return _Plain().copy(value, what, depth)
 
 
 def encode(value: Any, what: str = "value") -> str:
@@ -264,8 +267,9 @@ def encode(value: Any, what: str = "value") -> str:
     >>> encode(1e16)
     '10000000000000000.0'
     """
-    copy, exact = _copy(value, what)
-    return encode_exact(copy) if exact else json.dumps(copy, ensure_ascii=False, allow_nan=False)
+    walk = _Plain()
+    copy = walk.copy(value, what)
+    return encode_exact(copy) if walk.exact else json.dumps(copy, ensure_ascii=False, allow_nan=False)
 
 
 def encode_exact(value: JSONValue) -> str:
@@ -343,30 +347,59 @@ def decode(text: str | bytes, *, exact: bool = False) -> JSONValue:
     Raises
     ------
     CorruptValue
-        For text that is no JSON (NaN and Infinity included), with the place.
+        For text that is no JSON (NaN and Infinity included), with the place; and for what Python would read but no
+        frame could hold: a lone surrogate, an exponent beyond any number.
 
     Examples
     --------
     >>> decode('[1, 1.5, 0.1000000000000000001]')
     [1, 1.5, Decimal('0.1000000000000000001')]
     """
-    if isinstance(text, bytes):
-        text = text.decode()
     try:
-        if exact:
-            return json.loads(text, parse_float=Decimal, parse_int=_exact_integer, parse_constant=_no_constant)
-        if _RISKY_NUMBER.search(text):
-            return json.loads(text, parse_float=_number, parse_int=_any_integer, parse_constant=_no_constant)
-        return json.loads(text, parse_constant=_no_constant)
+        if isinstance(text, bytes):
+            text = text.decode()
+        value = _loaded(text, exact=exact)
+    except UnicodeDecodeError as error:
+        raise CorruptValue(f"the stored text is not JSON: it is no UTF-8 at byte {error.start + 1}") from None
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise CorruptValue(f"the stored text is not JSON: {error.msg} at {place}") from None
     except RecursionError:
         raise CorruptValue("the stored JSON is nested too deeply to read") from None
+    if _HALF_OF_A_CHARACTER.search(text):
+        _refuse_halves(value)
+    return value
+
+
+def _loaded(text: str, *, exact: bool) -> JSONValue:
+    if exact:
+        return json.loads(text, parse_float=_decimal, parse_int=_exact_integer, parse_constant=_no_constant)
+    if _RISKY_NUMBER.search(text):
+        return json.loads(text, parse_float=_number, parse_int=_any_integer, parse_constant=_no_constant)
+    return json.loads(text, parse_constant=_no_constant)
+
+
+def _refuse_halves(value: JSONValue) -> None:
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            waiting += [*item, *item.values()]
+        elif isinstance(item, list):
+            waiting += item
+        elif isinstance(item, str) and (problem := _text_problem(item.replace("\0", ""))):
+            raise CorruptValue(f"the stored JSON holds {problem}, which nothing can show or write")
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise CorruptValue("the stored JSON holds a number with an exponent too large to read") from None
 
 
 def _number(text: str) -> float | Decimal:
-    number = Decimal(text)
+    number = _decimal(text)
     return float(text) if _double_holds(number) else number
 
 
@@ -377,7 +410,7 @@ def _double_holds(number: Decimal) -> bool:
 
 
 def _any_integer(text: str) -> int | Decimal:
-    return int(text) if len(text) <= MAXIMUM_DIGITS else Decimal(text)
+    return int(text) if len(text.removeprefix("-")) <= MAXIMUM_DIGITS else Decimal(text)
 
 
 def _exact_integer(text: str) -> int | Decimal:

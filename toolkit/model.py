@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from operator import index
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict
 
 from toolkit import display, patterns
-from toolkit.errors import AlreadyDone, InvalidOption
+from toolkit.errors import AlreadyDone, InvalidOption, InvalidValue
+from toolkit.jsonvalue import check_text
 from toolkit.times import Moment, TimeLike, moment
 
 if TYPE_CHECKING:
@@ -124,7 +126,7 @@ class RecordFilter:
         ]
         return cls(
             pattern=None if parsed is None or parsed.takes_everything else parsed,
-            ids=_literal(options.get("ids"), "ids", single=False),
+            ids=_literal(options.get("ids"), "ids", single=False, column="record_id"),
             record_type=_literal(options.get("record_type"), "record_type"),
             status=_literal(options.get("status"), "status"),
             node=_literal(options.get("node"), "node"),
@@ -137,20 +139,35 @@ def _known() -> str:
     return "filters are " + ", ".join(RecordFilterOptions.__annotations__)
 
 
-def _literal(values: Any, what: str, *, single: bool = True) -> tuple[str, ...] | None:
+def _literal(values: Any, what: str, *, single: bool = True, column: str | None = None) -> tuple[str, ...] | None:
     if values is None:
         return None
+    if hasattr(values, "columns"):
+        values = _column_of(values, what, column)
     if isinstance(values, str):
         if not single:
             raise InvalidOption(f"{what}= takes a list of texts; for one, give [{values!r}]")
         values = [values]
     if not isinstance(values, Iterable) or isinstance(values, bytes | Mapping):
         raise InvalidOption(f"{what}= takes a text or a list of texts, not {type(values).__name__}")
-    unique = tuple(dict.fromkeys(values))
-    for value in unique:
-        if not isinstance(value, str):
-            raise InvalidOption(f"{what}= takes texts, not {value!r}")
-    return unique
+    return tuple(dict.fromkeys(_text(value, what) for value in values))
+
+
+def _column_of(frame: Any, what: str, column: str | None) -> Any:
+    """Take the names from a frame as it was read; to go through it would give the names of its columns."""
+    if column is None or column not in frame.columns:
+        lacking = "" if column is None else f"; this one has no column {column!r}"
+        raise InvalidOption(f"{what}= takes a list of texts or a column of a frame, not a frame{lacking}")
+    return frame[column]
+
+
+def _text(value: object, what: str) -> str:
+    if not isinstance(value, str):
+        raise InvalidOption(f"{what}= takes texts, not {value!r}")
+    try:
+        return check_text(value, f"text in {what}=")
+    except InvalidValue as error:
+        raise InvalidOption(str(error)) from None
 
 
 def _substring(text: Any) -> str | None:
@@ -158,7 +175,7 @@ def _substring(text: Any) -> str | None:
         return None
     if not isinstance(text, str) or not text:
         raise InvalidOption(f"contains= takes a text of at least one character, not {text!r}")
-    return text
+    return _text(text, "contains")
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,16 +241,24 @@ class VariableFilter:
         """
         if category is not None and category not in CATEGORIES:
             raise InvalidOption(f"category={category!r} is none of {', '.join(CATEGORIES)}")
-        if node is not None and (not isinstance(node, int) or isinstance(node, bool) or node < 0):
-            raise InvalidOption(f"node={node!r} is no position of a node, such as 4")
         parsed = None if pattern is None else patterns.parse(pattern)
         return cls(
             pattern=None if parsed is None or parsed.takes_everything else parsed,
-            keys=_literal(keys, "keys", single=False),
+            keys=_literal(keys, "keys", single=False, column="key"),
             contains=_substring(contains),
-            node=node,
+            node=None if node is None else _position(node),
             category=category,
         )
+
+
+def _position(node: Any) -> int:
+    try:
+        position = -1 if isinstance(node, bool) else index(node)
+    except TypeError:
+        position = -1
+    if position < 0:
+        raise InvalidOption(f"node={node!r} is no position of a node, such as 4")
+    return position
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,8 @@ _FORMS: Final = (
     "a URL such as 'postgresql://user@host/database', a path ending in .db or .sqlite, ':memory:', or an SQLAlchemy "
     "Engine"
 )
+# A URL with a slash too few, or a libpq string: an error about it must not repeat it.
+_LIKE_A_SECRET: Final = re.compile(r"://|:.*@|password", re.IGNORECASE | re.DOTALL)
 _POSTGRESQL: Final = ("postgresql", "postgres", "postgresql+psycopg")
 # One lock number for everybody who makes the tables, so that two at once make them once.
 _CREATION_LOCK: Final = 0x746F6F6C
@@ -134,6 +136,10 @@ def _unknown_scheme(scheme: str) -> str:
 
 
 def _path(text: str) -> Path:
+    if _LIKE_A_SECRET.search(text):
+        raise TargetError(f"this is no URL the toolkit understands, nor a path; give {_FORMS}")
+    if Path(text).is_dir():
+        raise TargetError(f"{text} is a folder, not a database file; give {_FORMS}")
     if not text.endswith(_SUFFIXES):
         raise TargetError(f"{text!r} is not understood; give {_FORMS}")
     return Path(text)
@@ -153,7 +159,13 @@ def _given(engine: sa.Engine, read_only: str | None) -> Database:
     if engine.dialect.name not in DIALECTS:
         raise TargetError(_unknown_scheme(engine.dialect.name))
     one = isinstance(engine.pool, sa.StaticPool)
-    return Database(engine, _server_place(engine.url), read_only=read_only, owned=False, one_connection=one)
+    opened = engine.execution_options(**_locked(read_only)) if engine.dialect.name == "postgresql" else engine
+    return Database(opened, _server_place(engine.url), read_only=read_only, owned=False, one_connection=one)
+
+
+def _locked(read_only: str | None) -> dict[str, Any]:
+    """Have the server refuse writes in every transaction, also in those begun past the toolkit's own."""
+    return {"postgresql_readonly": True} if read_only else {}
 
 
 def _memory(read_only: str | None) -> Database:
@@ -167,8 +179,6 @@ def _memory(read_only: str | None) -> Database:
 def _file(path: Path, read_only: str | None, *, create: bool) -> Database:
     absolute = path.expanduser().absolute()
     if not absolute.is_file():
-        if absolute.exists():
-            raise TargetError(f"{path} is a folder, not a database file")
         if not create:
             raise DatabaseNotFound(f"there is no file {path}; connect({str(path)!r}, create=True) makes a new database")
         if not absolute.parent.is_dir():
@@ -189,26 +199,34 @@ def _file(path: Path, read_only: str | None, *, create: bool) -> Database:
 
 
 def _server(text: str, read_only: str | None) -> Database:
-    try:
-        url = sa.make_url(text).set(drivername="postgresql+psycopg")
-    except (sa.exc.ArgumentError, ValueError):
-        # SQLAlchemy's message repeats the URL, and so the password.
-        raise TargetError(
-            "this PostgreSQL URL is not understood; it is postgresql://user:password@host:5432/database, with "
-            "characters such as @ / : % in the password written as %40 %2F %3A %25"
-        ) from None
+    url = _server_url(text)
     engine = sa.create_engine(
         url,
         hide_parameters=True,
         pool_pre_ping=True,
+        execution_options=_locked(read_only),
         connect_args={
-            "connect_timeout": CONNECT_TIMEOUT,
+            "connect_timeout": url.query.get("connect_timeout", CONNECT_TIMEOUT),
             "application_name": f"toolkit ({actor()})"[:63],
             # A transaction pooler hands each transaction another session: nothing may be prepared in one.
             "prepare_threshold": None,
         },
     )
     return Database(engine, _server_place(url), read_only=read_only)
+
+
+def _server_url(text: str) -> sa.URL:
+    try:
+        # With an @ too many, SQLAlchemy takes a part of the password for the host, and errors would show it.
+        if text.count("@") <= 1:
+            return sa.make_url(text).set(drivername="postgresql+psycopg")
+    except (sa.exc.ArgumentError, ValueError):
+        # SQLAlchemy's message repeats the URL, and so the password.
+        pass
+    raise TargetError(
+        "this PostgreSQL URL is not understood; it is postgresql://user:password@host:5432/database, with "
+        "characters such as @ / : % in the password written as %40 %2F %3A %25"
+    )
 
 
 def _server_place(url: sa.URL) -> str:
@@ -226,23 +244,9 @@ def _prepare(database: Database, *, create: bool) -> None:
             _create(database)
         database.look()
     except ConnectionFailed as error:
-        raise ConnectionFailed(f"cannot connect to {database.place}: {_advice(error)}", cause=error.cause) from None
+        raise ConnectionFailed(f"cannot connect to {database.place}: {error}", cause=error.cause) from None
     except SchemaMismatch as error:
         raise SchemaMismatch(f"{database.place}: {error}", cause=error.cause) from None
-
-
-def _advice(error: ConnectionFailed) -> str:
-    state = error.cause.sqlstate if error.cause else None
-    if state and state.startswith("28"):
-        return (
-            "the server refused the user name or the password. The password may also stand in PGPASSWORD or in "
-            "~/.pgpass"
-        )
-    if state == "3D000":
-        return "there is no database of that name on the server"
-    if "SQLite" in str(error):
-        return str(error)
-    return "no server answers there. Is it running, are host and port right, and may this machine reach it?"
 
 
 def _create(database: Database) -> None:

@@ -15,6 +15,9 @@ Moment: TypeAlias = "dt.datetime | dt.timedelta"
 """An aware datetime in UTC, or how long ago by the database's own clock."""
 
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|d|w)")
+_LONGEST: Final = dt.timedelta(days=700_000)
+"""A span that no clock of a database counts back from beyond its own first year."""
+
 _UNITS: Final = {"s": "seconds", "m": "minutes", "min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -37,7 +40,7 @@ def moment(value: TimeLike, what: str) -> Moment:
     Raises
     ------
     InvalidOption
-        For anything else.
+        For anything else, a span into the future and one of more than 700,000 days among it.
 
     Examples
     --------
@@ -59,15 +62,22 @@ def _moment(value: TimeLike) -> Moment:
     if isinstance(value, str):
         span = _SPAN.fullmatch(value.strip())
         if span:
-            return dt.timedelta(**{_UNITS[span[2]]: float(span[1])})
+            return _ago(dt.timedelta(**{_UNITS[span[2]]: float(span[1])}))
         value = dt.datetime.fromisoformat(value.strip())
     if isinstance(value, dt.timedelta):
-        return value
+        return _ago(value)
     if isinstance(value, dt.datetime):
         return in_utc(value)
     if isinstance(value, dt.date):
         return dt.datetime(value.year, value.month, value.day, tzinfo=UTC)
     raise TypeError
+
+
+def _ago(span: dt.timedelta) -> dt.timedelta:
+    # SQLite answers such a time with NULL, and every comparison with that takes no row, without a word.
+    if not dt.timedelta(0) <= span <= _LONGEST:
+        raise ValueError
+    return span
 
 
 def in_utc(value: dt.datetime) -> dt.datetime:

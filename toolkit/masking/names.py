@@ -30,9 +30,9 @@ def _phrases(text: str) -> frozenset[tuple[str, str]]:
 
 SENSITIVE: Final = word_set("""
     password passwd pwd pswd psw pw pword pass passphrase passcode passkey psk secret token credential cred
-    authorization authorisation bearer apikey jwt otp totp hotp pin cookie dsn session auth csrf xsrf sessid jsessionid
-    connstr connstring mdp senha passord lösenord losenord adgangskode salasana hasło haslo heslo jelszó jelszo parola
-    şifre sifre geheimnis секрет токен 口令
+    authorization authorisation bearer apikey jwt otp totp hotp pin cookie dsn session auth csrf xsrf sessid
+    jsessionid connstr connstring mdp senha passord lösenord losenord adgangskode salasana hasło haslo heslo jelszó
+    jelszo parola şifre sifre geheimnis секрет токен 口令
 """)
 """Whole words that make a name sensitive; the plural counts too."""
 
@@ -58,7 +58,6 @@ PHRASES: Final = _phrases("""
     access: signature
     client: assertion
     code oauth: verifier
-    session: storage
     connect: sid
     mot: de
 """)
@@ -73,21 +72,21 @@ PASS_BEFORE: Final = word_set("""
 """)
 PASS_AFTER: Final = word_set("through thru fail on over along back by")
 PIN_BEFORE: Final = word_set("gpio led map digital analog input output rx tx cs sda scl safety bowling key")
-PIN_AFTER: Final = word_set("data message messages tab board mode map color colour icon to top x y layout header out")
+PIN_AFTER: Final = word_set("data message messages tab board mode map color colour icon")
 """What stands beside `pass` and `pin` where they are no secret: `pass_through`, `gpio_pin`, n8n's `pinData`."""
 
 SECRET_KEY: Final = word_set("private secret encryption decryption encrypting signing hmac master symmetric preshared")
 """Words that make a key a secret wherever they stand in the name."""
 
-PUBLIC_KEY: Final = word_set("public publishable pub site authorized authorised")
+PUBLIC_KEY: Final = word_set("public publishable pub")
 """Words that make a key the published half."""
 
 KEY_OWNERS: Final = SECRET_KEY | word_set("""
     api apis access ssh tls ssl rsa dsa ecdsa gpg pgp aes kms shared license licence app deploy auth oauth account
     storage subscription activation openai anthropic claude gemini mistral cohere huggingface openrouter groq stripe
-    trello aws azure gcp google github gitlab slack twilio sendgrid mailgun mailchimp datadog sentry heroku cloudflare
-    algolia pusher firebase supabase paypal shopify hubspot airtable notion zendesk telegram discord facebook twitter
-    linkedin mapbox newrelic pagerduty okta
+    trello aws azure gcp google github gitlab slack twilio sendgrid mailgun mailchimp datadog sentry heroku
+    cloudflare algolia pusher firebase supabase paypal shopify hubspot airtable notion zendesk telegram discord
+    facebook twitter linkedin mapbox newrelic pagerduty okta
 """)
 """Words that make a key a secret when they follow it, or when a dot stands between: `KEY_OPENAI`, `tls.key`."""
 
@@ -95,23 +94,24 @@ KEY_MATERIAL: Final = word_set("pem der jwk pkcs material base bytes hex raw pla
 """What follows `key` when the key itself is meant: `key_pem`, `key_base64`."""
 
 HARMLESS_KEY: Final = word_set("""
-    primary foreign sort sorting partition partitioning unique composite compound natural surrogate candidate alternate
-    business join merge group grouping order ordering cluster clustering distribution dist shard sharding hash range
-    index row column col record entity table field object bucket blob file image asset s item element node edge document
-    doc lookup search match matching dedupe dedup deduplication idempotency idempotent correlation routing message event
-    topic queue trace metric cache cached map mapping dict dictionary attribute attr property prop param parameter
-    config configuration setting settings variable var env registry translation i18n l locale label tag ref reference
-    resource parent child sub feature flag step task job workflow run state context result output input source target
-    dim date time issue project ticket board websocket socket answer legend color colour hot shortcut arrow enter escape
-    shift control ctrl alt tab function modifier keyboard press piano musical first last next start end evaluated
-    missing unknown invalid duplicate expected required optional allowed level num n max min total has is count number
-    of the by to for with and or a an per all any each no this that other
+    primary foreign sort sorting partition partitioning unique composite compound natural surrogate candidate
+    alternate business join merge group grouping order ordering cluster clustering distribution dist shard sharding
+    hash range index row column col record entity table field object bucket blob file image asset s item element
+    node edge document doc lookup search match matching dedupe dedup deduplication idempotency idempotent
+    correlation routing message event topic queue trace metric cache cached map mapping dict dictionary attribute
+    attr property prop param parameter config configuration setting settings variable var env registry translation
+    i18n l locale label tag ref reference resource parent child sub feature flag step task job workflow run state
+    context result output input source target dim date time issue project ticket board websocket socket answer
+    legend color colour site authorized authorised hot shortcut arrow enter escape shift control ctrl alt tab
+    modifier keyboard press piano musical first last next start end evaluated missing unknown invalid duplicate
+    expected required optional allowed level num n max min total has is count number of the by to for with and or a
+    an per all any each no this that other
 """)
 """Words before `key` that make it a thing of a schema, a map, a cache, a keyboard, or a mere count."""
 
 KEY_THINGS: Final = word_set("""
-    map mapping column columns col field fields func function error press code codes path paths prefix pattern patterns
-    name names order error errors word words
+    map mapping column columns col field fields func function error press code codes path paths prefix pattern
+    patterns name names order errors word words
 """)
 """Words after `key` that make it such a thing, unless a word that owns secret keys stands before it."""
 
@@ -121,6 +121,7 @@ class Shape(StrEnum):
 
     COUNT = "a number"
     TIME = "a date, a time or a duration"
+    DATE = "a date or a time"
     FLAG = "a yes or a no"
     ENUM = "a short plain word"
     LABEL = "short plain text"
@@ -134,37 +135,43 @@ def _shapes(**groups: str) -> dict[str, Shape]:
 
 AFTER: Final = _shapes(
     COUNT="""
-        count counts length len size sizes limit limits usage budget total max min minimum maximum number num
-        capacity quota cost price rate ratio percent percentage pct score threshold attempts tries retries failures
-        index amount balance supply decimals bits bytes rounds iterations strength entropy port position rank minute
-        second hour day""",
+        count counts length len size sizes limit limits usage budget total max min minimum maximum capacity quota
+        cost price rate ratio percent percentage pct score threshold attempts tries retries failures index amount
+        balance supply decimals bits bytes rounds iterations entropy port position rank minute second hour day""",
     TIME="""
-        at on in date time timestamp expires expire expiry expiration exp ttl age duration timeout lifetime validity
-        valid created updated changed change modified issued used rotated rotation reset since until after before
-        seconds minutes hours days ms interval window delay start started end ended ago""",
+        at in expires expire expiry expiration exp ttl age duration timeout lifetime validity used time timestamp
+        seconds minutes hours days ms interval window delay ago""",
+    DATE="""
+        on date created updated changed change modified issued rotated rotation reset revoked verified valid expired
+        since until after before start started end ended""",
     FLAG="""
-        enabled disabled required present valid expired needed supported verified revoked missing exists configured
-        allowed set secure httponly optional changed protected""",
+        enabled disabled required present needed supported missing exists configured allowed set secure httponly
+        optional protected""",
     ENUM="""
         type types kind kinds method methods mode modes algorithm algorithms algo alg format scheme schemes status
         state strategy backend backends engine provider providers grant samesite level strength category class
-        version versions policy consent symbol role roles scope scopes language env environment region flow driver""",
+        version versions policy consent symbol scope scopes flow driver""",
     LABEL="""
-        id ids uuid guid name names title label labels description owner user users username login email by role
-        group profile manager model library hasher hashers arn ref reference path paths file filename files dir
-        directory folder location field fields column columns param parameter prefix source realm tenant client
-        version store error reason arn""",
-    PLACE="""
-        url urls uri uris endpoint endpoints host hosts hostname domain domains server issuer audience origin site
-        address""",
+        id ids uuid guid name names title label labels description owner by manager library hasher hashers arn ref
+        reference path paths file filename files dir directory folder location field fields column columns param
+        parameter prefix error reason""",
+    PLACE="url urls uri uris endpoint endpoints issuer audience origin address",
     PRINT="fingerprint thumbprint",
 )
 """Words at the end of a name, and what its value must look like to stay visible."""
 
+AFTER_WEAK: Final = _shapes(
+    ENUM="env environment region language",
+    LABEL="user users username email login role roles group profile model client tenant realm source store name",
+    PLACE="host hosts hostname domain domains server site",
+)
+"""More of them after `WEAK` words; after the others they may say whose the secret is: `password_user`."""
+
+WEAK: Final = word_set("auth authorization account accounts session cookie jwt dsn")
+
 BEFORE: Final = _shapes(
     COUNT="""
-        max min total num n count number avg average mean median sum remaining used unused estimated per maximum
-        minimum""",
+        max min total num n count number avg average mean median sum remaining used unused estimated maximum minimum""",
     FLAG="""
         is has have had use uses enable enabled disable disabled require requires required allow allows need needs
         can should must show hide skip no force validate verify check remember save store with include""",
@@ -175,16 +182,22 @@ BEFORE: Final = _shapes(
 COUNTED: Final = word_set("tokens sessions cookies keys credentials")
 """Plurals that a single number can only count."""
 
-NEVER_EXEMPT: Final = word_set("id ids uuid guid key keys value token")
+NEVER_EXEMPT: Final = word_set("id ids uuid guid key keys value")
 """After `session` and `cookie` these are the secret itself."""
+
+OWNING: Final = word_set("by for of")
+"""Words after which a metadata word says whose the secret is: `passwords_by_name`."""
+
+EXTREME: Final = word_set("max min maximum minimum")
+"""Words before a singular that make it a setting: `max_token`; a `number` before one may be a card's: `number_pin`."""
 
 FUSED: Final = """
     password passwords passwd passphrase secret secrets token tokens credential credentials creds key keys session
     cookie cookies pass pwd webhook connection string service account api access private public primary foreign sort
-    partition cache signing encryption decryption auth oauth ssh rsa gpg pgp tls ssl hmac aes jwt master shared client
-    server user username admin root db database smtp ftp mail email ldap proxy sudo pg mysql redis mongo aws azure gcp
-    github gitlab google slack stripe openai app license host deploy storage store refresh bearer id csrf xsrf bot
-    device push login url name type count length value hash file path max min total num has is my new old
+    partition cache signing encryption decryption auth oauth ssh rsa gpg pgp tls ssl hmac aes jwt master shared
+    client server user username admin root db database smtp ftp mail email ldap proxy sudo pg mysql redis mongo aws
+    azure gcp github gitlab google slack stripe openai app license host deploy storage store refresh bearer id csrf
+    xsrf bot device push login url name type count length value hash file path max min total num has is my new old
 """
 """The pieces that words written as one are taken apart into: `secretaccesskey`, `maxtokens`, `publickey`."""
 
@@ -192,6 +205,8 @@ _NUCLEI = word_set(
     "password passwords secret secrets token tokens credentials key keys session cookie pass pwd string url account"
 )
 _PIECES = re.compile("|".join(sorted(FUSED.split(), key=len, reverse=True)))
+# Letters and marks that show nothing: joiners, fillers, variation selectors.
+_INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0]")
 _CHUNK = re.compile(r"[^\W\d_]+|\d+")
 # Over the shadow of a chunk (U upper, s a small s, l another letter), so that every alphabet with case is understood.
 _HUMP = re.compile(r"UU+s(?![ls])|U+(?=U[ls])|U?[ls]+|U+")
@@ -200,41 +215,18 @@ _ITERATION = re.compile(r"@iter:[\d:]*$")
 
 
 def normalise(name: str) -> str:
-    """Return a name in one Unicode form, without characters that nobody sees.
-
-    Parameters
-    ----------
-    name : str
-        A name as it stands in the data.
-
-    Returns
-    -------
-    str
-        NFKC, without format characters such as the zero-width space; case is kept.
-
-    Examples
-    --------
-    >>> normalise("pass\u200bword")
-    'password'
-    """
-    if name.isascii():
+    """Return a name in NFKC, without control and format characters such as the zero-width space; case is kept."""
+    if name.isascii() and name.isprintable():
         return name
-    return unicodedata.normalize("NFKC", "".join(char for char in name if unicodedata.category(char) != "Cf"))
+    return unicodedata.normalize("NFKC", _INVISIBLE.sub("", "".join(char for char in name if _is_seen(char))))
+
+
+def _is_seen(char: str) -> bool:
+    return char.isspace() or unicodedata.category(char) not in {"Cc", "Cf"}
 
 
 def split_words(name: str, *, by_case: bool = True) -> tuple[str, ...]:
-    """Return the words of a name, casefolded, without digits.
-
-    Parameters
-    ----------
-    name : str
-        A name in any of the usual spellings.
-    by_case : bool, default True
-        Whether a change of case begins a word.
-
-    Returns
-    -------
-    tuple of str
+    """Return the words of a name, casefolded, without digits; by case as well, or by separators alone.
 
     Examples
     --------
@@ -253,8 +245,8 @@ def _humps(chunk: str) -> list[str]:
 
 def _brands(words: list[str]) -> list[str]:
     # OAuth and Auth0 are names of things; the word "auth" in them says nothing.
-    text = " ".join(words).replace("o auth", "oauth") if "o" in words else " ".join(words)
-    return [word for word in re.sub(r"\bauth 0\b", "authzero", text).split() if not word.isdigit()]
+    text = re.sub(r"\b(?:o auth|auth 0)\b", "oauth", " ".join(words))
+    return [word for word in text.split() if not word.isdigit()]
 
 
 def _pieces(word: str) -> list[str]:
@@ -265,15 +257,7 @@ def _pieces(word: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What makes a name sensitive, and the words around it.
-
-    Attributes
-    ----------
-    words : tuple of str
-        The sensitive word, or the two of a phrase.
-    before, after : tuple of str
-        The other words of the name.
-    """
+    """What makes a name sensitive (a word, or the two of a phrase), and the words around it."""
 
     words: tuple[str, ...]
     before: tuple[str, ...]
@@ -413,19 +397,7 @@ _PRINT = re.compile(r"(?i)([0-9a-f]{2}:){7,31}[0-9a-f]{2}|[0-9a-f]{32,64}|(SHA25
 
 
 def exempting(finding: Finding, value: object) -> tuple[str, Shape] | None:
-    """Return the metadata word and the shape that together prove that a value is no secret.
-
-    Parameters
-    ----------
-    finding : Finding
-        What makes the name sensitive.
-    value : object
-        The value under that name.
-
-    Returns
-    -------
-    tuple of (str, Shape) or None
-        None when one of the two proofs is missing.
+    """Return the metadata word and the shape that prove together that a value is no secret, or None.
 
     Examples
     --------
@@ -435,23 +407,36 @@ def exempting(finding: Finding, value: object) -> tuple[str, Shape] | None:
     >>> exempting(finding, "FAKE-not-a-real-value") is None
     True
     """
-    last = finding.after[-1:]
+    proofs = _after_proofs(finding) if finding.after else _before_proofs(finding, value)
+    return next((proof for proof in proofs if _has_shape(value, *proof, secret="secret" in finding.words)), None)
+
+
+def _after_proofs(finding: Finding) -> list[tuple[str, Shape]]:
+    head, last = finding.words[-1], finding.after[-1]
     if finding.words[0].startswith(("session", "cookie")) and not NEVER_EXEMPT.isdisjoint(finding.after):
-        return None
-    proofs = [(word, AFTER[word]) for word in last if word in AFTER]
-    if not finding.after:
-        proofs += [(word, BEFORE[word]) for word in finding.before if word in BEFORE]
-    if finding.words[-1] in COUNTED and not finding.after and not isinstance(value, str | list | tuple | Mapping):
-        proofs.append((finding.words[-1], Shape.COUNT))
-    return next((proof for proof in proofs if _has_shape(value, proof[1], secret="secret" in finding.words)), None)
+        return []
+    if not OWNING.isdisjoint(finding.after[:-1]):
+        return []
+    shape = AFTER.get(last) or (AFTER_WEAK.get(last) if head in WEAK else None)
+    return [(last, shape)] if shape else []
 
 
-def _has_shape(value: object, shape: Shape, *, secret: bool) -> bool:
+def _before_proofs(finding: Finding, value: object) -> list[tuple[str, Shape]]:
+    word = finding.words[-1]
+    plural = _singular(word) != word
+    proofs = [(before, BEFORE[before]) for before in finding.before if before in BEFORE]
+    proofs = [proof for proof in proofs if plural or proof[1] is not Shape.COUNT or proof[0] in EXTREME]
+    if word in COUNTED and isinstance(value, Literal | int | float | Decimal):
+        proofs.append((word, Shape.COUNT))
+    return proofs
+
+
+def _has_shape(value: object, word: str, shape: Shape, *, secret: bool) -> bool:
     if isinstance(value, list | tuple):
         return 0 < len(value) <= 100 and all(_one_has_shape(item, shape, secret=secret) for item in value)  # noqa: PLR2004
     if isinstance(value, Mapping):
-        wanted = shape if shape is Shape.COUNT else Shape.LABEL if shape is Shape.LABEL else None
-        return wanted is not None and all(_one_has_shape(item, wanted, secret=secret) for item in value.values())
+        known = shape is Shape.COUNT or word in {"ref", "reference"}
+        return known and all(_one_has_shape(item, shape, secret=secret) for item in value.values())
     return _one_has_shape(value, shape, secret=secret)
 
 
@@ -459,13 +444,17 @@ def _one_has_shape(value: object, shape: Shape, *, secret: bool) -> bool:
     if value is None or isinstance(value, bool):
         return True
     if isinstance(value, Literal | int | float | Decimal):
-        return shape not in {Shape.FLAG, Shape.PRINT, Shape.PLACE} or str(value) in {"0", "1"}
+        return shape in _NUMERIC or (shape is Shape.FLAG and str(value) in {"0", "1"}) or _is_epoch(value, shape)
     if isinstance(value, date | time | timedelta):
-        return shape is Shape.TIME
+        return shape in {Shape.TIME, Shape.DATE}
     # The id of a `secret` may be one too, such as HashiCorp's `secret_id`.
     if not isinstance(value, str) or (secret and _UUID.fullmatch(value.strip())):
         return False
     return bool(_TEXTS[shape](value.strip()))
+
+
+def _is_epoch(value: object, shape: Shape) -> bool:
+    return shape is Shape.DATE and bool(re.fullmatch(r"\d{10,19}(\.\d+)?", str(value)))
 
 
 def is_plain(text: str) -> bool:
@@ -473,9 +462,11 @@ def is_plain(text: str) -> bool:
     return bool(_PLAIN.fullmatch(text)) and not _OPAQUE.search(text) and not (":" in text and "@" in text)
 
 
+_NUMERIC: Final = {Shape.COUNT, Shape.TIME, Shape.ENUM, Shape.LABEL}
 _TEXTS: Final[dict[Shape, Callable[[str], object]]] = {
     Shape.COUNT: _NUMBER.fullmatch,
     Shape.TIME: lambda text: _NUMBER.fullmatch(text) or _TIME.fullmatch(text),
+    Shape.DATE: lambda text: _TIME.fullmatch(text) or _FLAG.fullmatch(text),
     Shape.FLAG: _FLAG.fullmatch,
     Shape.ENUM: lambda text: _SPECIAL.fullmatch(text) or (is_plain(text) and not re.search(r"\d{4}", text)),
     Shape.LABEL: lambda text: is_plain(text) or _ARN.fullmatch(text) or _UUID.fullmatch(text),

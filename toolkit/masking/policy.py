@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from toolkit import columns
 from toolkit.errors import DataWarning, InvalidOption, InvalidPattern
@@ -22,15 +23,18 @@ MAXIMUM_LEVELS: Final = 1000
 MAXIMUM_NAME: Final = 255
 """Characters of a name; longer text beside a value is a sentence, and longer keys are judged without the cache."""
 
+PATTERN_CONTEXT: Final = 16
+"""Names above a place that a policy's own patterns can be about."""
+
 NAME_FIELDS: Final = word_set("""
     var variable variablename varname name key keyname parameterkey optionname field fieldname column columnname header
-    headername property attribute setting param parameter option env id label title path
+    headername property attribute setting param parameter option env id label path
 """)
 """Keys of an object whose value is the name of something, written small and without separators."""
 
 VALUE_FIELDS: Final = word_set("""
     value values val parametervalue stringvalue old new oldvalue newvalue before after from to previous previousvalue
-    prev current currentvalue default defaultvalue initial initialvalue content
+    prev current currentvalue default defaultvalue initial initialvalue
 """)
 """Keys of an object that hold the value, or a former one, of what the object names."""
 
@@ -46,6 +50,7 @@ _REFERENCE = re.compile(
 _SEGMENT = re.compile(r'"((?:[^"\\]|\\.)*)"|[^.]+')
 _OPTION = re.compile(r"--?[A-Za-z][\w-]{0,62}")
 _JSON = re.compile(r'\s*(\{.*\}|\[.*\]|".*")\s*', re.DOTALL)
+_BARE: Final = {int, float, bool, type(None), Literal}
 _SEQUENCES: Final = (list, tuple, set, frozenset)
 # What a hostile or broken object of the caller's can raise while it is looked at.
 _FAILURES: Final = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
@@ -229,7 +234,11 @@ def _rule(verdict: _Verdict, value: object) -> _Rule:
         return _Rule.UNSET
     if not verdict.rule.hides:
         return verdict.rule
-    if isinstance(value, str) and (found := _REFERENCE.fullmatch(value.strip())) and is_plain(found[1] or found[2]):
+    if (
+        isinstance(value, str)
+        and (found := _REFERENCE.fullmatch(value.strip()))
+        and is_plain((found[1] or found[2]).lstrip("$"))
+    ):
         return _Rule.REFERENCE
     if verdict.rule is _Rule.EXTRA:
         return _Rule.EXTRA
@@ -240,7 +249,7 @@ def _rule(verdict: _Verdict, value: object) -> _Rule:
 
 
 def _is_unset(value: object) -> bool:
-    if value is None or (isinstance(value, float) and value != value):  # noqa: PLR0124  NaN is pandas' "not set"
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         return True
     return isinstance(value, str | bytes | list | tuple | set | frozenset | dict) and not value
 
@@ -265,17 +274,24 @@ def _decide(policy: MaskingPolicy, above: tuple[str, ...], name: str) -> _Verdic
 
 
 def _decide_one(policy: MaskingPolicy, above: tuple[str, ...], name: str, segments: tuple[str, ...]) -> _Verdict:
-    places = {*segments, name, *(".".join((*above[start:], name)) for start in range(len(above)))}
-    if _matches(policy.extra, places):
+    chain = (*above[-PATTERN_CONTEXT:], *segments)
+    ends = range(len(chain) - len(segments) + 1, len(chain) + 1)
+    if policy.extra and _matches(policy.extra, {name, *(place for end in ends for place in _runs(chain[:end]))}):
         return _Verdict(_Rule.EXTRA)
     judged = [segment for segment in segments if not _matches(policy.allow, {segment})]
-    if not judged or _matches(policy.allow, places - {*segments}) or _matches(policy.allow, {name}):
+    if not judged or (policy.allow and _matches(policy.allow, {name, *_runs(chain)} - {*segments[1:]})):
         return _Verdict(_Rule.ALLOWED)
     finding = find_sensitive(".".join(judged), above="".join(above[-1:]))
     return _Verdict(_Rule.WORD, finding) if finding else _Verdict(_Rule.ORDINARY)
 
 
+def _runs(chain: tuple[str, ...]) -> list[str]:
+    return [".".join(chain[start:]) for start in range(len(chain))]
+
+
 def _segments(name: str) -> tuple[str, ...]:
+    if "." not in name and '"' not in name:
+        return (name,)
     return tuple(found[1] or found[0].strip('"') for found in _SEGMENT.finditer(name)) or (name,)
 
 
@@ -292,8 +308,7 @@ def _pattern(text: str) -> re.Pattern[str]:
     return re.compile(re.escape(_plain(text)).replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(NamedTuple):
     """A value, what its names say about it, and the names above what lies in it."""
 
     value: Any
@@ -323,7 +338,7 @@ class _Masker:
     def __init__(self, policy: MaskingPolicy) -> None:
         self._policy = policy
         # Without patterns only the name directly above can matter.
-        self._kept = None if policy.extra or policy.allow else 1
+        self._kept = PATTERN_CONTEXT if policy.extra or policy.allow else 1
         self._frames: list[_Frame] = []
         self._open: set[int] = set()
         # One object at many places is looked into once a path; it is kept, so that its id stays its own.
@@ -344,7 +359,9 @@ class _Masker:
 
     def _enter(self, frame: _Frame, part: _Place) -> None:
         value = part.value
-        if isinstance(value, Secret) or any(_rule(verdict, value).hides for verdict in part.verdicts):
+        if type(value) in _BARE and not part.verdicts:
+            frame.take(value, value)
+        elif isinstance(value, Secret) or any(_rule(verdict, value).hides for verdict in part.verdicts):
             frame.take(value, value if isinstance(value, str) and value == HIDDEN else HIDDEN)
         elif (known := self._known.get((id(value), part.path, part.is_pair))) is not None:
             frame.take(value, known[1])
@@ -380,26 +397,26 @@ class _Masker:
         return None
 
     def _members(self, place: _Place) -> Iterator[_Place]:
-        named = [self._judge((), name) for name in _names_in(place.value)]
+        is_record = any(_field(key) in VALUE_FIELDS for key in place.value)
+        named = [_verdict(self._policy, (), name) for name in _names_in(place.value)] if is_record else []
         for key, value in place.value.items():
-            name, known_field = str(key), _field(key)
-            if named and known_field in VALUE_FIELDS:
-                verdicts = (*named, self._judge(place.path, name))
-            else:
-                is_name = known_field in NAME_FIELDS and _is_record(place.value)
-                verdicts = (self._judge(() if is_name else place.path, name),)
-            yield _Place(value, verdicts, self._below(place.path, name))
+            name, known = str(key), _field(key)
+            # The column `key` of a table of variables holds names, whatever stands above the table.
+            above = () if is_record and known in NAME_FIELDS else place.path
+            verdicts = [*(named if known in VALUE_FIELDS else ()), _verdict(self._policy, above, name)]
+            hiding = tuple(verdict for verdict in verdicts if verdict.rule.hides)
+            yield _Place(value, hiding, self._below(place.path, name))
 
     def _items(self, place: _Place) -> Iterator[_Place]:
         values = list(place.value)
         if place.is_pair:
             yield _Place(values[0], path=place.path)
-            yield _Place(values[1], (self._judge((), values[0]),), self._below(place.path, values[0]))
+            yield _Place(values[1], (_verdict(self._policy, (), values[0]),), self._below(place.path, values[0]))
             return
         pairs = bool(values) and all(_may_be_pair(value) for value in values)
         for before, value in zip([None, *values], values, strict=False):
             option = isinstance(before, str) and isinstance(value, str | Literal) and _OPTION.fullmatch(before)
-            verdicts = (self._judge((), str(before)),) if option and not str(value).startswith("-") else ()
+            verdicts = (_verdict(self._policy, (), str(before)),) if option and not str(value).startswith("-") else ()
             yield _Place(value, verdicts, place.path, is_pair=pairs)
 
     def _text(self, place: _Place) -> _Frame | None:
@@ -412,17 +429,11 @@ class _Masker:
             return None
         return _Frame(place, iter((_Place(parsed, path=place.path),)), lambda results: _encode(results[0], like=text))
 
-    def _judge(self, above: tuple[str, ...], name: str) -> _Verdict:
-        return _verdict(self._policy, above, name)
-
     def _below(self, path: tuple[str, ...], name: str) -> tuple[str, ...]:
-        whole = (*path, *_segments(name))
-        return whole if self._kept is None else whole[-self._kept :]
+        return (*path, *_segments(name))[-self._kept :]
 
 
 def _names_in(record: Mapping[Any, Any]) -> list[str]:
-    if not _is_record(record):
-        return []
     names = []
     for key, value in record.items():
         known = _field(key)
@@ -432,10 +443,6 @@ def _names_in(record: Mapping[Any, Any]) -> list[str]:
             is_type = known == "type" and value.casefold() in SECRET_TYPES
             names += [value] if known in NAME_FIELDS or is_type else []
     return names
-
-
-def _is_record(record: Mapping[Any, Any]) -> bool:
-    return any(_field(key) in VALUE_FIELDS for key in record)
 
 
 def _field(key: object) -> str:

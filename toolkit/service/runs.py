@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import sqlalchemy as sa
 
 from toolkit import columns, frames
+from toolkit._version import __version__
 from toolkit.errors import RunExists, WorkflowNotFound
 from toolkit.importers import ImportedFile, ImportedRecord, ImportedRun, gather
 from toolkit.service.combined import CombinedCalls
@@ -201,7 +202,7 @@ class RunCalls(CombinedCalls):
         >>> service.report("nightly").summary.complete
         1
         """
-        from toolkit import __version__, report  # noqa: PLC0415 - templates are only loaded for a report
+        from toolkit import report  # noqa: PLC0415 - templates are only loaded for a report
 
         one = self._one(workflow_id, "report")
         with self.database.read():

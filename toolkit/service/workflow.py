@@ -14,7 +14,6 @@ from toolkit.service.variables import VariableCalls
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from toolkit.service.unified import UnifiedDataService
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -62,7 +61,7 @@ class Workflow:
     1
     """
 
-    def __init__(self, service: UnifiedDataService, workflow_id: str) -> None:
+    def __init__(self, service: RunCalls, workflow_id: str) -> None:
         self.service = service
         self.id = workflow_id
 

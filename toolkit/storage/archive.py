@@ -211,7 +211,7 @@ class ArchiveStorage:
         condition = removal.of(self.database, table)
         if condition is None or removal.kind == REPLACE:
             return 0
-        return connection.execute(sa.delete(table).where(condition)).rowcount
+        return bulk.affected(connection, sa.delete(table).where(condition))
 
     def _write_down(self, connection: sa.Connection, removal: Removal, receipt: Receipt) -> None:
         entry = {
@@ -234,11 +234,11 @@ class ArchiveStorage:
         if self.dialect.name == "sqlite":
             # The transaction holds the only write lock, so both statements see the same rows.
             self._copy(connection, change_id, source, target, condition)
-            return connection.execute(sa.delete(source).where(condition)).rowcount
+            return bulk.affected(connection, sa.delete(source).where(condition))
         # One statement: two would see two different sets of rows when others write.
         gone = sa.delete(source).where(condition).returning(*source.columns).cte("gone")
         rows = sa.select(sa.literal(change_id), *gone.columns)
-        return connection.execute(sa.insert(target).from_select([CHANGE_ID, *names(source)], rows)).rowcount
+        return bulk.affected(connection, sa.insert(target).from_select([CHANGE_ID, *names(source)], rows))
 
     @staticmethod
     def _copy(
@@ -246,7 +246,7 @@ class ArchiveStorage:
     ) -> int:
         """Copy rows that stay, and are about to be replaced."""
         rows = sa.select(sa.literal(change_id), *source.columns).where(condition)
-        return connection.execute(sa.insert(target).from_select([CHANGE_ID, *names(source)], rows)).rowcount
+        return bulk.affected(connection, sa.insert(target).from_select([CHANGE_ID, *names(source)], rows))
 
     def bring_back(self, change_id: str) -> Receipt:
         """Move the rows of a change back to their tables, exactly as they were.
@@ -310,7 +310,7 @@ class ArchiveStorage:
     def _restore(self, connection: sa.Connection, change_id: str, kept: sa.Table, table: sa.Table) -> int:
         restored = names(kept, without=[CHANGE_ID])
         rows = sa.select(*(kept.c[name] for name in restored)).where(kept.c[CHANGE_ID] == change_id)
-        count = connection.execute(sa.insert(table).from_select(restored, rows)).rowcount
+        count = bulk.affected(connection, sa.insert(table).from_select(restored, rows))
         connection.execute(sa.delete(kept).where(kept.c[CHANGE_ID] == change_id))
         return count
 

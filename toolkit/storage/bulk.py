@@ -112,4 +112,26 @@ def insert_many(connection: sa.Connection, statement: Any, rows: Iterable[Mappin
         Number of rows that were written; one that `ON CONFLICT DO NOTHING` left out does not count.
     """
     values: Sequence[Mapping[str, Any]] = list(rows)
-    return connection.execute(statement, values).rowcount if values else 0
+    return affected(connection, statement, values) if values else 0
+
+
+def affected(connection: sa.Connection, statement: Any, values: Sequence[Mapping[str, Any]] | None = None) -> int:
+    """Run a statement that writes, and count its rows.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        In a transaction that writes.
+    statement : sqlalchemy.Insert, sqlalchemy.Update or sqlalchemy.Delete
+        Without rows of its own to return.
+    values : sequence of dict, optional
+        The parameters of each run.
+
+    Returns
+    -------
+    int
+        Rows inserted, changed or deleted.
+    """
+    # SQLAlchemy forgets the count of an INSERT when it closes the cursor, unless it is told to keep it.
+    kept = statement.execution_options(preserve_rowcount=True)
+    return connection.execute(kept, values).rowcount

@@ -81,11 +81,15 @@ class Database:
         self.read_only = read_only
         self.dialect: Dialect = DIALECTS[engine.dialect.name]
         self._owned = owned
-        self._turn: AbstractContextManager[Any] = threading.RLock() if one_connection else nullcontext()
+        self._one_connection = one_connection
         self._closed = False
+        self._begin_afresh()
+        _databases.add(self)
+
+    def _begin_afresh(self) -> None:
+        """Forget which thread is in a transaction, and who waits for the one connection."""
+        self._turn: AbstractContextManager[Any] = threading.RLock() if self._one_connection else nullcontext()
         self._running = threading.local()
-        if owned:
-            _inherited.add(engine)
 
     def look(self) -> None:
         """Look at the tables again, after they were made or an archive was set up."""
@@ -160,22 +164,33 @@ class Database:
             # A given engine may be set to autocommit: the level is said here, so that a transaction is one.
             level = "READ COMMITTED" if write else "REPEATABLE READ"
             connection = connection.execution_options(isolation_level=level, postgresql_readonly=not write)
-        with connection.begin():
-            if self.dialect.name == "postgresql":
-                connection.exec_driver_sql(_SETTINGS)
-            else:
-                _begin_sqlite(connection, write=write)
+        with connection.begin(), self._set_up(connection, write=write):
             self._running.now = Running(connection, write)
             try:
                 yield connection
             finally:
                 self._running.now = None
 
+    def _set_up(self, connection: sa.Connection, *, write: bool) -> AbstractContextManager[None]:
+        if self.dialect.name == "postgresql":
+            connection.exec_driver_sql(_SETTINGS)
+            return nullcontext()
+        _begin_sqlite(connection, write=write)
+        return nullcontext() if write else _query_only(connection)
+
     def close(self) -> None:
         """Close every connection; closing twice is fine."""
         if not self._closed and self._owned:
             self.engine.dispose()
         self._closed = True
+
+    def reconnect_in_child(self) -> None:
+        """Leave the connections to the parent process after a fork; memory was copied, and stays as it is."""
+        self._begin_afresh()
+        if not self._one_connection:
+            # Neither closed nor collected: both would be noticed at the parent's end.
+            _of_the_parent.append(self.engine.pool)
+            self.engine.dispose(close=False)
 
 
 def _begin_sqlite(connection: sa.Connection, *, write: bool) -> None:
@@ -185,13 +200,26 @@ def _begin_sqlite(connection: sa.Connection, *, write: bool) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
-_inherited: weakref.WeakSet[sa.Engine] = weakref.WeakSet()
+@contextmanager
+def _query_only(connection: sa.Connection) -> Iterator[None]:
+    """Have SQLite refuse a write; it has no transaction that only reads."""
+    driver = connection.connection.cursor()
+    (before,) = driver.execute("PRAGMA query_only").fetchone()
+    driver.execute("PRAGMA query_only = ON")
+    try:
+        yield
+    finally:
+        driver.execute(f"PRAGMA query_only = {before}")
+        driver.close()
+
+
+_databases: weakref.WeakSet[Database] = weakref.WeakSet()
+_of_the_parent: list[sa.Pool] = []
 
 
 def _reconnect_in_child() -> None:
-    for engine in list(_inherited):
-        # The sockets are the parent's: forget them without closing them.
-        engine.dispose(close=False)
+    for database in list(_databases):
+        database.reconnect_in_child()
 
 
 if hasattr(os, "register_at_fork"):

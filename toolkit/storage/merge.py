@@ -11,6 +11,7 @@ import difflib
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import index
 from typing import TYPE_CHECKING, Any, Final
 
 from toolkit import columns, jsonvalue, paths
@@ -86,24 +87,40 @@ def check_patch(patch: Mapping[str, Any]) -> Patch:
         raise InvalidValue(f"a patch is a dict of paths and values, not {type(patch).__name__}")
     new_columns = {name: _column(name, patch[name]) for name in PATCH_COLUMNS if name in patch}
     document = [
-        (document_path(name), jsonvalue.plain(value, str(name)))
-        for name, value in patch.items()
-        if name not in PATCH_COLUMNS
+        _checked(document_path(name), value, str(name)) for name, value in patch.items() if name not in PATCH_COLUMNS
     ]
     _refuse_conflicts([path for path, _ in document])
     return Patch(new_columns, tuple(document))
 
 
+def _checked(path: Path, value: Any, name: str) -> tuple[Path, JSONValue]:
+    """Check a value together with its way down: the keys of a path are data too, and each is a level."""
+    depth = len(path.segments) + path.append
+    if depth > jsonvalue.MAXIMUM_DEPTH:
+        raise InvalidPath(f"a path of {depth:,} levels is too deep; a document has {jsonvalue.MAXIMUM_DEPTH} at most")
+    for key in path.segments:
+        jsonvalue.check_text(key, f"key in the path {name!r}")
+    return path, jsonvalue.plain(value, name, depth=depth)
+
+
 def _column(name: str, value: Any) -> Any:
     if name == "retry_count":
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**31:
-            raise InvalidValue(f"retry_count is a whole number from 0, not {value!r}")
-        return value
+        return _count(value)
     if value is None:
         return None
     if name == "processed_at":
         return time_for_column(value)
     return jsonvalue.check_text(value, name, limit=50 if name == "status" else None)
+
+
+def _count(value: Any) -> int:
+    try:
+        count = -1 if isinstance(value, bool) else index(value)
+    except TypeError:
+        count = -1
+    if not 0 <= count < 2**31:
+        raise InvalidValue(f"retry_count is a whole number from 0, not {value!r}")
+    return count
 
 
 def time_for_column(value: Any) -> dt.datetime:
@@ -126,7 +143,7 @@ def time_for_column(value: Any) -> dt.datetime:
     """
     try:
         return in_utc(dt.datetime.fromisoformat(value) if isinstance(value, str) else value)
-    except (ValueError, AttributeError, TypeError):
+    except (ValueError, OverflowError, AttributeError, TypeError):
         raise InvalidValue(f"a time is a datetime or text such as '2026-11-16T02:00:00Z', not {value!r}") from None
 
 
@@ -156,14 +173,17 @@ def document_path(text: str) -> Path:
     path = paths.parse(text)
     first = path.segments[0]
     if first not in _STARTS or path.segments == (columns.DATA,):
-        raise InvalidPath(f"{text!r} is no column and no path of a record; {_nearest(text, first)}")
+        raise InvalidPath(f"{text!r} is no column and no path of a record; {_nearest(text, path)}")
     return Path(path.segments[1:], path.append) if first == columns.DATA else path
 
 
-def _nearest(text: str, first: str) -> str:
-    near = difflib.get_close_matches(first, (*PATCH_COLUMNS, *_STARTS), n=1)
+def _nearest(text: str, path: Path) -> str:
+    first, *below = path.segments
+    if first == columns.DATA:
+        return "name what is in it: data.<key>, or a path that starts in one of the four parts"
+    near = difflib.get_close_matches(first, _STARTS if below or path.append else (*PATCH_COLUMNS, *_STARTS), n=1)
     if near:
-        return f"did you mean {near[0] + text[len(first) :]!r}?"
+        return f"did you mean {str(Path((near[0], *below), path.append))!r}?"
     return f"for a field, write {'fields.' + text!r}; paths start with {', '.join(_STARTS)}"
 
 

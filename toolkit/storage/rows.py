@@ -49,6 +49,8 @@ def record_row(given: Mapping[str, Any], *, literal: bool = False) -> Row:
     >>> row["record_type"], row["status"], row["data"]
     ('email', 'discovered', '{"fields": {"subject": "Hello"}, "vars": {}, "targets": {}, "history": []}')
     """
+    if not isinstance(given, Mapping):
+        raise InvalidValue(f"a record is a dict with a record_id, not {type(given).__name__}")
     if "record_id" not in given:
         raise InvalidValue("a record needs a record_id")
     record_id = jsonvalue.check_text(given["record_id"], "record_id", limit=jsonvalue.MAXIMUM_NAME, empty=False)
@@ -168,15 +170,13 @@ def parts_of(data: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(data, Mapping):
         raise InvalidValue(f"data of a record is a dict, not {type(data).__name__}")
     outside = {key: value for key, value in data.items() if key not in columns.PARTS}
-    fields = data.get(columns.FIELDS) or {}
+    # Only null is nothing: `0` and `""` are values, and not this room's to drop.
+    parts = {name: part for name in columns.PARTS if (part := data.get(name)) is not None}
+    fields = parts.get(columns.FIELDS, {})
     if outside and not isinstance(fields, Mapping):
         raise InvalidValue("data has keys outside the four parts, and its fields is no object to put them in")
     twice = sorted(outside.keys() & fields.keys()) if outside else []
     if twice:
         raise InvalidValue(f"data holds {twice[0]!r} both at the top and in fields")
-    return {
-        columns.FIELDS: {**fields, **outside} if outside else fields,
-        columns.VARS: data.get(columns.VARS) or {},
-        columns.TARGETS: data.get(columns.TARGETS) or {},
-        columns.HISTORY: data.get(columns.HISTORY) or [],
-    }
+    empty: dict[str, Any] = {columns.FIELDS: {}, columns.VARS: {}, columns.TARGETS: {}, columns.HISTORY: []}
+    return {**empty, **parts, columns.FIELDS: {**fields, **outside} if outside else fields}
