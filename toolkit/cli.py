@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from toolkit.columns import STATUSES
 from toolkit.errors import ToolkitError
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from toolkit.service import UnifiedDataService
+
+INTERRUPTED: Final = 130
+"""The exit code after Ctrl-C, as a shell has it."""
 
 app = typer.Typer(
     help="Look at workflow data, import test runs, and write reports.",
@@ -144,20 +148,23 @@ def _workflows(service: UnifiedDataService) -> None:
     from toolkit import printing  # noqa: PLC0415
 
     frame: pd.DataFrame = service.list_workflows()
-    shown = frame.drop(columns=[name for name in ("name", "other") if not frame[name].any()])
-    printing.heading(f"{len(frame):,} workflows")
-    printing.table(shown.drop(columns=["first_activity"]))
+    optional = [name for name in ("name", *STATUSES, "other") if not frame[name].any()]
+    printing.heading(f"{len(frame):,} workflow{'' if len(frame) == 1 else 's'}")
+    printing.table(frame.drop(columns=["first_activity", *optional]))
 
 
 def main() -> None:
-    """Run the command: 0 when it worked, 1 for an error, 2 for a wrong call."""
+    """Run the command: 0 when it worked, 1 for an error, 2 for a wrong call, 130 when it was interrupted."""
     from toolkit import printing  # noqa: PLC0415
 
+    printing.accept_any_text()
     try:
         app()
-    except ToolkitError as error:
-        printing.message(f"error: {error}")
+    except (ToolkitError, OSError) as error:
+        printing.message(f"error: {' '.join(str(error).split())}")
         sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Any
+import io
+import re
+import sys
+from typing import TYPE_CHECKING, Any, Final
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -12,10 +16,25 @@ from rich.text import Text
 from toolkit import jsonvalue
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
-MAXIMUM_CELL = 60
+MAXIMUM_CELL: Final = 60
 """Characters of a cell; longer text is cut with an ellipsis."""
+
+_GAP: Final = 2
+_NARROW_TEXT: Final = 12
+_NARROW_HEADER: Final = 4
+# Escape sequences and the marks that turn text around could make a terminal show, or do, something else.
+_CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def accept_any_text() -> None:
+    """Let text that a terminal's encoding cannot show appear as `?` instead of ending the program."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def line(text: str) -> None:
@@ -24,9 +43,9 @@ def line(text: str) -> None:
     Parameters
     ----------
     text : str
-        Printed as it is: brackets in it are no markup.
+        Printed as it is: brackets in it are no markup, and control characters are shown as `�`.
     """
-    Console().print(Text(text), soft_wrap=True)
+    Console().print(_plain(text), soft_wrap=True)
 
 
 def heading(text: str) -> None:
@@ -35,9 +54,9 @@ def heading(text: str) -> None:
     Parameters
     ----------
     text : str
-        Printed as it is.
+        Printed as `line` does.
     """
-    Console().print(Text(f"\n{text}", style="bold"), soft_wrap=True)
+    Console().print(_plain(f"\n{text}", style="bold"), soft_wrap=True)
 
 
 def message(text: str) -> None:
@@ -46,9 +65,9 @@ def message(text: str) -> None:
     Parameters
     ----------
     text : str
-        Printed as it is.
+        Printed as `line` does.
     """
-    Console(stderr=True).print(Text(text), soft_wrap=True)
+    Console(stderr=True).print(_plain(text), soft_wrap=True)
 
 
 def table(frame: pd.DataFrame) -> None:
@@ -57,19 +76,68 @@ def table(frame: pd.DataFrame) -> None:
     Parameters
     ----------
     frame : pandas.DataFrame
-        Masked; every row is printed.
+        Masked; every row is printed. Numbers and times are never broken; text and headings give way.
     """
     from pandas.api import types  # noqa: PLC0415 - loaded by whoever made the frame
 
-    made = Table(box=None, pad_edge=False, header_style="bold")
-    for name in frame.columns:
-        numeric = types.is_numeric_dtype(frame[name]) and not types.is_bool_dtype(frame[name])
-        # Numbers and times keep their width; text gives way.
-        fixed = numeric or types.is_datetime64_any_dtype(frame[name])
-        made.add_column(Text(str(name)), justify="right" if numeric else "left", overflow="fold", no_wrap=fixed)
-    for row in frame.astype(object).itertuples(index=False):
-        made.add_row(*(Text(cell(value)) for value in row))
-    Console().print(made)
+    console = Console()
+    names = [str(name) for name in frame.columns]
+    rows = [[cell(value) for value in row] for row in frame.astype(object).itertuples(index=False)]
+    columns = [frame.iloc[:, position] for position in range(len(names))]
+    numeric = [types.is_numeric_dtype(each) and not types.is_bool_dtype(each) for each in columns]
+    fixed = [number or types.is_datetime64_any_dtype(each) for number, each in zip(numeric, columns, strict=True)]
+    cells = [[row[position] for row in rows] for position in range(len(names))]
+    shared, gap = widths(names, cells, fixed, console.width)
+    made = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False, header_style="bold")
+    for name, width, right in zip(names, shared, numeric, strict=True):
+        made.add_column(_plain(name), justify="right" if right else "left", overflow="fold", width=width)
+    for row in rows:
+        made.add_row(*map(_plain, row))
+    # A terminal too narrow for the numbers breaks the lines itself; a table cut to its width would lose some.
+    Console(width=max(console.width, sum(shared) + gap * len(shared))).print(made, soft_wrap=True)
+
+
+def widths(
+    names: Sequence[str], cells: Sequence[Sequence[str]], fixed: Sequence[bool], room: int
+) -> tuple[list[int], int]:
+    """Share the width of a terminal among the columns of a table.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The headings.
+    cells : sequence of sequence of str
+        The texts of each column.
+    fixed : sequence of bool
+        Which columns must not be broken.
+    room : int
+        Characters of a line.
+
+    Returns
+    -------
+    list of int
+        Characters of each column; the widest gives way first. More than `room` only where it cannot be helped.
+    int
+        Characters between two columns.
+
+    Examples
+    --------
+    >>> widths(["key", "count"], [["a" * 60], ["12"]], [False, True], 40)
+    ([34, 5], 1)
+    """
+    contents = [max(map(cell_len, column), default=0) for column in cells]
+    made = [max(cell_len(name), content) for name, content in zip(names, contents, strict=True)]
+    least = [
+        max(content, min(cell_len(name), _NARROW_HEADER)) if whole else min(width, _NARROW_TEXT)
+        for name, content, whole, width in zip(names, contents, fixed, made, strict=True)
+    ]
+    gap = _GAP if sum(made) + _GAP * (len(made) - 1) <= room else 1
+    for _ in range(sum(made) + gap * (len(made) - 1) - room):
+        gives = max(range(len(made)), key=lambda position: (made[position] > least[position], made[position]))
+        if made[gives] <= least[gives]:
+            break
+        made[gives] -= 1
+    return made, gap
 
 
 def cell(value: Any) -> str:
@@ -101,3 +169,7 @@ def cell(value: Any) -> str:
     text = value if isinstance(value, str) else jsonvalue.encode(value)
     text = " ".join(text.split())
     return text if len(text) <= MAXIMUM_CELL else text[: MAXIMUM_CELL - 1] + "…"
+
+
+def _plain(text: str, style: str = "") -> Text:
+    return Text(_CONTROL.sub("�", text), style=style)

@@ -138,9 +138,7 @@ def _unknown_scheme(scheme: str) -> str:
 def _path(text: str) -> Path:
     if _LIKE_A_SECRET.search(text):
         raise TargetError(f"this is no URL the toolkit understands, nor a path; give {_FORMS}")
-    if Path(text).is_dir():
-        raise TargetError(f"{text} is a folder, not a database file; give {_FORMS}")
-    if not text.endswith(_SUFFIXES):
+    if not text.endswith(_SUFFIXES) and not Path(text).is_dir():
         raise TargetError(f"{text!r} is not understood; give {_FORMS}")
     return Path(text)
 
@@ -179,6 +177,8 @@ def _memory(read_only: str | None) -> Database:
 def _file(path: Path, read_only: str | None, *, create: bool) -> Database:
     absolute = path.expanduser().absolute()
     if not absolute.is_file():
+        if absolute.exists():
+            raise TargetError(f"{path} is a folder, not a database file; give {_FORMS}")
         if not create:
             raise DatabaseNotFound(f"there is no file {path}; connect({str(path)!r}, create=True) makes a new database")
         if not absolute.parent.is_dir():

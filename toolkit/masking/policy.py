@@ -21,7 +21,7 @@ MAXIMUM_LEVELS: Final = 1000
 """Levels of nesting that are looked into; what lies deeper is hidden."""
 
 MAXIMUM_NAME: Final = 255
-"""Characters of a name; longer text beside a value is a sentence, and longer keys are judged without the cache."""
+"""Characters of a name; longer text is a sentence or data."""
 
 PATTERN_CONTEXT: Final = 16
 """Names above a place that a policy's own patterns can be about."""
@@ -255,8 +255,10 @@ def _is_unset(value: object) -> bool:
 
 
 def _verdict(policy: MaskingPolicy, above: tuple[str, ...], name: str) -> _Verdict:
-    decide = _decide if len(name) <= MAXIMUM_NAME else _decide.__wrapped__
-    return decide(policy, above, name)
+    # Longer text is no name; its ends are judged, so that a cache of names stays small.
+    return _decide(
+        policy, above, name if len(name) <= 2 * MAXIMUM_NAME else f"{name[:MAXIMUM_NAME]} {name[-MAXIMUM_NAME:]}"
+    )
 
 
 @lru_cache(maxsize=16_384)
@@ -275,18 +277,16 @@ def _decide(policy: MaskingPolicy, above: tuple[str, ...], name: str) -> _Verdic
 
 def _decide_one(policy: MaskingPolicy, above: tuple[str, ...], name: str, segments: tuple[str, ...]) -> _Verdict:
     chain = (*above[-PATTERN_CONTEXT:], *segments)
-    ends = range(len(chain) - len(segments) + 1, len(chain) + 1)
-    if policy.extra and _matches(policy.extra, {name, *(place for end in ends for place in _runs(chain[:end]))}):
+    own = len(chain) - len(segments)
+    whole = {name, *(".".join(chain[start:]) for start in range(own + 1))}
+    parts = {".".join(chain[start:end]) for end in range(own + 1, len(chain) + 1) for start in range(end)}
+    if _matches(policy.extra, whole | parts):
         return _Verdict(_Rule.EXTRA)
     judged = [segment for segment in segments if not _matches(policy.allow, {segment})]
-    if not judged or (policy.allow and _matches(policy.allow, {name, *_runs(chain)} - {*segments[1:]})):
+    if not judged or _matches(policy.allow, whole):
         return _Verdict(_Rule.ALLOWED)
     finding = find_sensitive(".".join(judged), above="".join(above[-1:]))
     return _Verdict(_Rule.WORD, finding) if finding else _Verdict(_Rule.ORDINARY)
-
-
-def _runs(chain: tuple[str, ...]) -> list[str]:
-    return [".".join(chain[start:]) for start in range(len(chain))]
 
 
 def _segments(name: str) -> tuple[str, ...]:

@@ -1,0 +1,19 @@
+"""What failed in a run, and why: the example data, in memory, in twenty lines."""
+
+import toolkit
+from toolkit import analysis, demo
+
+
+def main() -> None:
+    """Print the failures of the example workflow, grouped by cause."""
+    with toolkit.connect(":memory:", create=True) as service:
+        demo.fill(service)
+        wf = service.workflow(demo.WORKFLOW)
+        failed = wf.records(status="failed")
+        print(wf.stats())
+        for cause in analysis.causes(failed).itertuples():
+            print(f"{cause.count} x {cause.signature}: {', '.join(cause.sample_ids)}")
+
+
+if __name__ == "__main__":
+    main()
