@@ -24,7 +24,7 @@ MAXIMUM_CELL: Final = 60
 """Characters of a cell; longer text is cut with an ellipsis."""
 
 _GAP: Final = 2
-_NARROW_TEXT: Final = 12
+_NARROW_TEXT: Final = 16
 _NARROW_HEADER: Final = 4
 # Escape sequences and the marks that turn text around could make a terminal show, or do, something else.
 _CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -82,16 +82,18 @@ def table(frame: pd.DataFrame) -> None:
 
     console = Console()
     names = [str(name) for name in frame.columns]
-    rows = [[cell(value) for value in row] for row in frame.astype(object).itertuples(index=False)]
     columns = [frame.iloc[:, position] for position in range(len(names))]
     numeric = [types.is_numeric_dtype(each) and not types.is_bool_dtype(each) for each in columns]
     fixed = [number or types.is_datetime64_any_dtype(each) for number, each in zip(numeric, columns, strict=True)]
-    cells = [[row[position] for row in rows] for position in range(len(names))]
+    cells = [
+        [cell(value, grouped=number) for value in each.astype(object).where(each.notna(), None)]
+        for number, each in zip(numeric, columns, strict=True)
+    ]
     shared, gap = widths(names, cells, fixed, console.width)
     made = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False, header_style="bold")
     for name, width, right in zip(names, shared, numeric, strict=True):
         made.add_column(_plain(name), justify="right" if right else "left", overflow="fold", width=width)
-    for row in rows:
+    for row in zip(*cells, strict=True):
         made.add_row(*map(_plain, row))
     # A terminal too narrow for the numbers breaks the lines itself; a table cut to its width would lose some.
     Console(width=max(console.width, sum(shared) + gap * len(shared))).print(made, soft_wrap=True)
@@ -140,13 +142,15 @@ def widths(
     return made, gap
 
 
-def cell(value: Any) -> str:
+def cell(value: Any, *, grouped: bool = False) -> str:
     """Return one value as short text.
 
     Parameters
     ----------
     value : object
         A cell of a frame.
+    grouped : bool, default False
+        Write the digits of an integer in groups of three: for a count, never for an id.
 
     Returns
     -------
@@ -155,14 +159,14 @@ def cell(value: Any) -> str:
 
     Examples
     --------
-    >>> cell(None), cell(1200), cell(["a", "b"]), cell({"a": 1})
-    ('', '1,200', 'a, b', '{"a": 1}')
+    >>> cell(None), cell(1200), cell(1200, grouped=True), cell(["a", "b"]), cell({"a": 1})
+    ('', '1200', '1,200', 'a, b', '{"a": 1}')
     """
-    if value is None or value != value:  # noqa: PLR0124 - only NaN is not itself
+    if value is None:
         return ""
     if isinstance(value, dt.datetime):
         return f"{value:%Y-%m-%d %H:%M:%S}"
-    if isinstance(value, int) and not isinstance(value, bool):
+    if grouped and isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, list | tuple) and value and all(isinstance(item, str) for item in value):
         value = ", ".join(value)

@@ -17,6 +17,7 @@ from toolkit.storage.archive import ArchiveStorage
 from toolkit.storage.database import Database
 from toolkit.storage.dialects import DIALECTS
 from toolkit.storage.tables import RECORDS, VARIABLES, found_tables, own_tables
+from toolkit.storage.translation import translate
 
 URL_VARIABLE: Final = "TOOLKIT_DATABASE_URL"
 READ_ONLY_VARIABLE: Final = "TOOLKIT_READ_ONLY"
@@ -138,7 +139,7 @@ def _unknown_scheme(scheme: str) -> str:
 def _path(text: str) -> Path:
     if _LIKE_A_SECRET.search(text):
         raise TargetError(f"this is no URL the toolkit understands, nor a path; give {_FORMS}")
-    if not text.endswith(_SUFFIXES) and not Path(text).is_dir():
+    if not text.endswith(_SUFFIXES) and not (text and Path(text).is_dir()):
         raise TargetError(f"{text!r} is not understood; give {_FORMS}")
     return Path(text)
 
@@ -266,7 +267,10 @@ def _create(database: Database) -> None:
 
 def _write_ahead(database: Database) -> None:
     """Let readers and a writer work at once in a file that is new; another program's file keeps its own mode."""
-    with database.engine.connect() as connection:
-        empty = connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar() == 0
-        if empty:
-            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+    try:
+        with database.engine.connect() as connection:
+            empty = connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar() == 0
+            if empty:
+                connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+    except sa.exc.SQLAlchemyError as error:
+        raise translate(error) from None

@@ -211,6 +211,8 @@ _CHUNK = re.compile(r"[^\W\d_]+|\d+")
 # Over the shadow of a chunk (U upper, s a small s, l another letter), so that every alphabet with case is understood.
 _HUMP = re.compile(r"UU+s(?![ls])|U+(?=U[ls])|U?[ls]+|U+")
 _SEPARATOR = re.compile(r"[./:]")
+# A test's id, such as `tests/test_login.py::test_wrong_password`, is a sentence about a test.
+_TEST_ID = re.compile(r"\.[a-z]{1,4}::\w")
 _ITERATION = re.compile(r"@iter:[\d:]*$")
 
 
@@ -289,6 +291,8 @@ def find_sensitive(name: str, above: str = "") -> Finding | None:
     >>> find_sensitive("sort_key") is None
     True
     """
+    if _TEST_ID.search(name):
+        return None
     parts = _SEPARATOR.split(_ITERATION.sub("", name))
     for by_case in (True, False):
         owner = split_words(_SEPARATOR.split(above)[-1], by_case=by_case)
@@ -413,7 +417,7 @@ def exempting(finding: Finding, value: object) -> tuple[str, Shape] | None:
 
 def _after_proofs(finding: Finding) -> list[tuple[str, Shape]]:
     head, last = finding.words[-1], finding.after[-1]
-    if finding.words[0].startswith(("session", "cookie")) and not NEVER_EXEMPT.isdisjoint(finding.after):
+    if finding.words[0].startswith(("session", "cookie")) and last in NEVER_EXEMPT:
         return []
     if not OWNING.isdisjoint(finding.after[:-1]):
         return []

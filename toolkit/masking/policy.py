@@ -49,7 +49,7 @@ _REFERENCE = re.compile(
 )
 _SEGMENT = re.compile(r'"((?:[^"\\]|\\.)*)"|[^.]+')
 _OPTION = re.compile(r"--?[A-Za-z][\w-]{0,62}")
-_JSON = re.compile(r'\s*(\{.*\}|\[.*\]|".*")\s*', re.DOTALL)
+_JSON = re.compile(r'[\s\ufeff]*(\{.*\}|\[.*\]|".*")[\s\ufeff]*', re.DOTALL)
 _BARE: Final = {int, float, bool, type(None), Literal}
 _SEQUENCES: Final = (list, tuple, set, frozenset)
 # What a hostile or broken object of the caller's can raise while it is looked at.
@@ -384,7 +384,8 @@ class _Masker:
     def _opened(self, place: _Place) -> _Frame | None:
         value = place.value
         if isinstance(value, str):
-            return self._text(place) if not isinstance(value, Literal) and _JSON.fullmatch(value) else None
+            found = None if isinstance(value, Literal) else _JSON.fullmatch(value)
+            return self._text(place, found[1]) if found else None
         if isinstance(value, Mapping):
             keys = list(value)
             return _Frame(place, self._members(place), lambda results: dict(zip(keys, results, strict=True)))
@@ -419,8 +420,7 @@ class _Masker:
             verdicts = (_verdict(self._policy, (), str(before)),) if option and not str(value).startswith("-") else ()
             yield _Place(value, verdicts, place.path, is_pair=pairs)
 
-    def _text(self, place: _Place) -> _Frame | None:
-        text: str = place.value
+    def _text(self, place: _Place, text: str) -> _Frame | None:
         try:
             parsed = _parse(text)
         except RecursionError:
@@ -470,7 +470,7 @@ class _Repeated(str):
 
 def _parse(text: str) -> Any:
     options: dict[str, Any] = dict.fromkeys(("parse_int", "parse_float", "parse_constant"), Literal)
-    return json.loads(text.strip("\ufeff \t\r\n"), strict=False, object_pairs_hook=_object, **options)
+    return json.loads(text, strict=False, object_pairs_hook=_object, **options)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

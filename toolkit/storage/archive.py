@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from toolkit import columns
 from toolkit.errors import AlreadyDone, ArchiveMissing, ChangeNotFound, StalePlan
-from toolkit.model import Receipt
+from toolkit.model import Receipt, counted
 from toolkit.storage import bulk
 from toolkit.storage.tables import (
     ARCHIVE_SCHEMA,
@@ -118,6 +118,16 @@ class ArchiveStorage:
                 "or pass archive=False to remove them for good"
             )
         return archive
+
+    @property
+    def _kept(self) -> Archive:
+        """The tables of the archive, for a call that only looks at what is in them."""
+        if self.database.tables.archive is None:
+            raise ArchiveMissing(
+                "there is no archive here, so no change was written down and none can be undone. "
+                "service.setup_archive() makes one for the changes to come"
+            )
+        return self.database.tables.archive
 
     def set_up(self) -> None:
         """Make the archive where it is missing."""
@@ -270,7 +280,7 @@ class ArchiveStorage:
         StalePlan
             When one of the rows was written again since; nothing is touched then.
         """
-        archive, tables = self.tables, self.database.tables
+        archive, tables = self._kept, self.database.tables
         pairs = ((archive.variables, tables.variables, "key"), (archive.records, tables.records, "record_id"))
         with self.database.write() as connection:
             change = self._change(connection, archive, change_id)
@@ -302,7 +312,8 @@ class ArchiveStorage:
         if count:
             first = connection.scalar(sa.select(table.c[name]).select_from(kept.join(table, same_row)).limit(1))
             raise StalePlan(
-                f"{count:,} rows of {table.name} are there again, {first!r} among them; nothing was brought back. "
+                f"written again since: {counted(count, 'row')} of {table.name}, {first!r} among them; nothing was "
+                "brought back. "
                 f"Look at them, clear them with service.plan_clear(…, {_LITERAL[name]}=[{first!r}, …]).apply(), and "
                 "undo again"
             )
@@ -327,7 +338,7 @@ class ArchiveStorage:
         pyarrow.Table
             The columns of `CHANGE_COLUMNS`, one row per change.
         """
-        table = self.tables.changes
+        table = self._kept.changes
         selected = [
             self.dialect.time_text(table.c[name]).label(name) if name.endswith("_at") else table.c[name]
             for name in CHANGE_COLUMNS

@@ -83,7 +83,7 @@ _PARAMETER: Final[_Meaning] = (
 )
 # A connection that never came to be has no SQLSTATE; the words of libpq and of the server are all there is.
 _BY_WORDS: Final[tuple[tuple[str, _Meaning], ...]] = (
-    (r"^invalid URI query parameter|^invalid connection option|^connection is bad: invalid", _PARAMETER),
+    (r"^invalid URI query parameter|^invalid connection option|^bad value for|^connection is bad: invalid", _PARAMETER),
     (r"authentication failed|no password supplied|role \".*\" does not exist|pg_hba\.conf|permitted to log in", _LOGIN),
     (r"database \".*\" does not exist", _BY_STATE["3D000"]),
     (r"too many (clients|connections)|remaining connection slots", _BY_STATE["53300"]),

@@ -1,0 +1,424 @@
+"""Plan, apply, undo and the list of changes, on every database."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pandas as pd
+import pytest
+import sqlalchemy as sa
+
+import toolkit
+
+Service = toolkit.UnifiedDataService
+NewWorkflow = Callable[[str], str]
+Rows = dict[str, list[tuple[str | None, ...]]]
+
+
+def rows(service: Service) -> Rows:
+    """Every column of every row of both tables, as the database writes it: what undo must bring back."""
+    found: Rows = {}
+    with service.database.read() as connection:
+        for table in (service.database.tables.variables, service.database.tables.records):
+            texts = [sa.cast(column, sa.Text) for column in table.columns]
+            result = connection.execute(sa.select(*texts))
+            found[table.name] = sorted((tuple(row) for row in result), key=repr)
+    return found
+
+
+def names(service: Service, workflow_id: str) -> tuple[set[str], set[str]]:
+    records = service.query_records(workflow_id, columns=["record_id"])
+    return set(records["record_id"]), set(service.get_all_variables(workflow_id)["key"])
+
+
+RECORDS: list[dict[str, Any]] = [
+    {"record_id": "email_1", "status": "failed", "error_message": "timeout", "retry_count": 2, "fields.n": 1.5},
+    {"record_id": "email_2", "status": "complete", "processed_at": dt.datetime(2026, 1, 2, 3, 4, 5, 678901, dt.UTC)},
+    {"record_id": "lead_1", "data": {"fields": {"big": 2**70, "é": None}, "history": [{"a": [1, None]}]}},
+    {"record_id": "total", "created_at": "2020-01-01", "updated_at": "2020-01-02T00:00:00.000001"},
+    {"record_id": "other", "iteration_node_alias": "n"},
+]
+VARIABLES: dict[str, Any] = {"email_1": 1, "email_list": [1, {"a": None}], "total": 0, "none": None, "x@iter:1:2": ""}
+
+
+@pytest.fixture
+def filled(service: Service, workflow_id: str) -> str:
+    """The id of a workflow of five records and five variables."""
+    service.create_records(workflow_id, RECORDS)
+    service.set_variables(workflow_id, VARIABLES)
+    return workflow_id
+
+
+# --- what a plan takes ------------------------------------------------------------------------------
+
+ALL_RECORDS = {row["record_id"] for row in RECORDS}
+SELECTIONS: list[tuple[dict[str, Any], set[str], set[str]]] = [
+    ({"pattern": "email_*"}, {"email_1", "email_2"}, {"email_1", "email_list"}),
+    ({"pattern": "total,none"}, {"total"}, {"total", "none"}),
+    ({"pattern": ["x@iter:1:2"]}, set(), {"x@iter:1:2"}),
+    ({"records": "email_*"}, {"email_1", "email_2"}, set()),
+    ({"variables": "email_*"}, set(), {"email_1", "email_list"}),
+    ({"records": "lead_*", "variables": "none"}, {"lead_1"}, {"none"}),
+    ({"ids": ["total", "email_*", "nope"]}, {"total"}, set()),
+    ({"keys": ["total", "email_*", "nope"]}, set(), {"total"}),
+    ({"ids": ["total"], "keys": ["none"]}, {"total"}, {"none"}),
+    ({"ids": pd.Series(["email_2"])}, {"email_2"}, set()),
+    ({"ids": []}, set(), set()),
+    ({"keys": []}, set(), set()),
+    ({"pattern": []}, set(), set()),
+    ({"status": "failed"}, {"email_1"}, set()),
+    ({"status": ["failed", "complete"]}, {"email_1", "email_2"}, set()),
+    ({"record_type": "email"}, {"email_1", "email_2"}, set()),
+    ({"pattern": "email_*", "status": "failed"}, {"email_1"}, set()),
+    ({"pattern": "email_*", "ids": ["email_2", "total"]}, {"email_2"}, set()),
+    ({"records": "email_*", "record_type": "lead"}, set(), set()),
+    ({"status": "failed", "keys": ["none"]}, {"email_1"}, {"none"}),
+    ({"pattern": "*"}, ALL_RECORDS, set(VARIABLES)),
+    ({"everything": True}, ALL_RECORDS, set(VARIABLES)),
+]
+
+
+def test_each_selection_takes_exactly_what_it_says(service: Service, filled: str) -> None:
+    before = rows(service)
+    for selection, records, variables in SELECTIONS:
+        plan = service.plan_clear(filled, **selection)
+        assert (set(plan.record_ids), set(plan.keys)) == (records, variables), selection
+        assert plan.total == len(records) + len(variables)
+        assert (plan.records_total, plan.variables_total) == (5, 5)
+        assert sum(plan.by_status.values()) == sum(plan.by_type.values()) == len(records)
+    assert rows(service) == before
+    assert len(service.changes()) == 0
+
+
+def test_a_clear_of_nothing_in_particular_is_an_error(service: Service, filled: str) -> None:
+    with pytest.raises(toolkit.NothingSelected, match=r"say what to clear, such as records='email_\*', or everything="):
+        service.plan_clear(filled)
+    with pytest.raises(toolkit.InvalidPattern, match=r"is empty; use '\*' to mean everything"):
+        service.plan_clear(filled, "")
+    with pytest.raises(toolkit.InvalidOption, match=r"pattern= means both tables; give it, or records= and variables="):
+        service.plan_clear(filled, "a*", records="b*")
+
+
+def test_a_plan_says_what_it_takes_and_that_nothing_has_changed(service: Service, filled: str) -> None:
+    plan = service.plan_clear(filled, "email_*")
+    assert repr(plan) == (
+        f"ClearPlan: 2 records and 2 variables of workflow {filled}; nothing has changed yet, .apply() does it"
+    )
+    assert "2 records and 2 variables" in plan._repr_html_()
+    assert (plan.by_status, plan.by_type) == ({"complete": 1, "failed": 1}, {"email": 2})
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        plan.keys = ()  # type: ignore[misc]
+
+
+def test_a_plan_is_about_one_workflow_taken_literally(service: Service, filled: str, new_workflow: NewWorkflow) -> None:
+    other = new_workflow("other")
+    service.create_records(other, RECORDS)
+    service.plan_clear(filled, everything=True).apply(expect=10)
+    assert len(service.query_records(other)) == 5
+    if not service.database.tables.workflow_ids_are_uuids:
+        assert service.plan_clear("*", everything=True).total == 0
+
+
+# --- applying ---------------------------------------------------------------------------------------
+
+
+def test_applying_takes_the_planned_rows_and_writes_the_change_down(service: Service, filled: str) -> None:
+    receipt = service.plan_clear(filled, "email_*").apply(reason="old mails", expect=4)
+    assert (receipt.records, receipt.variables, receipt.total, receipt.kind) == (2, 2, 4, "clear")
+    assert names(service, filled) == ({"lead_1", "total", "other"}, {"total", "none", "x@iter:1:2"})
+    change = service.changes(filled).iloc[0]
+    assert (change["id"], change["kind"], change["workflow_id"]) == (receipt.id, "clear", filled)
+    assert (change["reason"], change["records"], change["variables"]) == ("old mails", 2, 2)
+    assert "email_*" in change["selection"]
+    assert change["actor"] == service.database.actor
+    assert pd.isna(change["undone_at"])
+
+
+def test_a_wrong_expectation_touches_nothing(service: Service, filled: str) -> None:
+    before = rows(service)
+    plan = service.plan_clear(filled, "email_*")
+    with pytest.raises(toolkit.ExpectationFailed, match="expect=3, and the plan takes 4 rows; nothing was touched"):
+        plan.apply(expect=3)
+    assert rows(service) == before
+    assert plan.apply(expect=4).total == 4
+
+
+def test_a_plan_with_a_warning_wants_a_number(service: Service, filled: str) -> None:
+    service.create_records(filled, [{"record_id": "busy", "status": "processing"}])
+    before = rows(service)
+    for selection, warning in (
+        ({"everything": True}, "takes everything in the workflow and takes 1 record in processing"),
+        ({"pattern": ["email_1", "email_2", "email_list", "t*", "n*", "o*"]}, "takes more than half of the workflow"),
+        ({"ids": ["busy"]}, "takes 1 record in processing"),
+    ):
+        plan = service.plan_clear(filled, **selection)
+        assert " and ".join(plan.warnings) == warning
+        with pytest.raises(toolkit.ExpectationFailed, match=f"{warning}.*type plan.apply\\(expect={plan.total}\\)"):
+            plan.apply()
+    assert rows(service) == before
+    assert service.plan_clear(filled, ids=["busy"]).apply(expect=1).records == 1
+    assert service.plan_clear(filled, "email_*").warnings == ()
+
+
+def test_a_plan_whose_rows_went_is_stale_and_touches_nothing(service: Service, filled: str) -> None:
+    plan = service.plan_clear(filled, "email_*")
+    service.delete_variable(filled, "email_list")
+    before = rows(service)
+    with pytest.raises(toolkit.StalePlan, match=r"takes 4 rows, 3 of them are still there; nothing was touched. Make"):
+        plan.apply()
+    assert rows(service) == before
+    assert len(service.changes()) == 1
+
+
+def test_rows_that_appear_later_are_never_taken(service: Service, filled: str) -> None:
+    plan = service.plan_clear(filled, "email_*")
+    service.create_record(filled, "email_3")
+    service.set_variable(filled, "email_new", 1)
+    assert plan.apply().total == 4
+    left_records, left_variables = names(service, filled)
+    assert "email_3" in left_records
+    assert "email_new" in left_variables
+
+
+def test_a_plan_is_applied_once(service: Service, filled: str) -> None:
+    plan = service.plan_clear(filled, "email_*")
+    plan.apply()
+    before = rows(service)
+    with pytest.raises(toolkit.AlreadyDone, match="0 of them are still there; nothing was touched"):
+        plan.apply()
+    assert rows(service) == before
+
+
+def test_an_empty_plan_does_nothing_and_writes_nothing_down(service: Service, filled: str) -> None:
+    receipt = service.plan_clear(filled, ids=[]).apply()
+    assert (receipt.total, len(service.changes())) == (0, 0)
+
+
+def test_a_plan_of_many_rows_is_applied_whole(service: Service, workflow_id: str) -> None:
+    service.create_records(workflow_id, [{"record_id": f"a_{n}"} for n in range(3000)])
+    service.create_record(workflow_id, "b_1")
+    receipt = service.plan_clear(workflow_id, "a_*").apply(expect=3000)
+    assert (receipt.records, len(service.query_records(workflow_id))) == (3000, 1)
+    assert receipt.undo().records == 3000
+
+
+# --- taking back ------------------------------------------------------------------------------------
+
+
+def test_undo_restores_every_column_exactly(service: Service, filled: str) -> None:
+    with service.database.write() as connection:
+        # A JSON null and an SQL NULL are two things, and only typed columns keep them apart.
+        connection.exec_driver_sql("UPDATE workflow_memory SET value = NULL WHERE key = 'email_list'")
+        connection.exec_driver_sql("UPDATE workflow_memory SET created_at = NULL WHERE key = 'total'")
+        connection.exec_driver_sql("UPDATE workflow_records SET status = NULL WHERE record_id = 'other'")
+    before = rows(service)
+    for clear in _ways_to_remove(service, filled):
+        receipt = clear()
+        assert receipt.total > 0
+        assert rows(service) != before
+        undone = receipt.undo()
+        assert (undone.kind, undone.records, undone.variables) == ("undo", receipt.records, receipt.variables)
+        assert rows(service) == before
+    assert service.changes()["undone_at"].notna().all()
+
+
+def _ways_to_remove(service: Service, workflow_id: str) -> Iterator[Callable[[], toolkit.Receipt]]:
+    yield lambda: service.plan_clear(workflow_id, everything=True).apply(expect=10)
+    yield lambda: service.plan_clear(workflow_id, "email_*").apply()
+    yield lambda: service.delete_record(workflow_id, "lead_1")
+    yield lambda: service.delete_variable(workflow_id, "none")
+    yield lambda: service.delete_all_records(workflow_id)
+    yield lambda: service.clear_all_variables(workflow_id)
+
+
+def test_a_json_null_and_an_sql_null_come_back_apart(service: Service, workflow_id: str) -> None:
+    service.set_variables(workflow_id, {"json": None, "sql": None})
+    with service.database.write() as connection:
+        connection.exec_driver_sql("UPDATE workflow_memory SET value = NULL WHERE key = 'sql'")
+    service.clear_all_variables(workflow_id).undo()
+    with service.database.read() as connection:
+        found = connection.exec_driver_sql("SELECT key, value IS NULL FROM workflow_memory").all()
+    assert {key: bool(null) for key, null in found} == {"json": False, "sql": True}
+
+
+def test_a_change_is_undone_by_its_receipt_or_its_id_and_only_once(service: Service, filled: str) -> None:
+    before = rows(service)
+    first = service.delete_record(filled, "lead_1")
+    second = service.delete_record(filled, "total")
+    service.undo(first)
+    service.undo(second.id)
+    assert rows(service) == before
+    for again in (first, first.id):
+        with pytest.raises(toolkit.AlreadyDone, match="was undone before; nothing was changed now"):
+            service.undo(again)
+    with pytest.raises(toolkit.AlreadyDone):
+        first.undo()
+    assert rows(service) == before
+    with pytest.raises(toolkit.ChangeNotFound, match=r"knows no change 'nope'; service.changes\(\) lists them"):
+        service.undo("nope")
+
+
+def test_undo_refuses_to_overwrite_a_row_that_was_written_again(service: Service, filled: str) -> None:
+    receipt = service.plan_clear(filled, "email_*").apply()
+    service.set_variable(filled, "email_1", "new")
+    before = rows(service)
+    with pytest.raises(toolkit.StalePlan, match=r"1 row of workflow_memory, .*'email_1'.*keys=\['email_1', …\]"):
+        receipt.undo()
+    assert rows(service) == before
+    service.plan_clear(filled, keys=["email_1"]).apply()
+    assert receipt.undo().total == 4
+    assert service.get_variable(filled, "email_1") == 1
+
+
+def test_rows_that_are_not_archived_are_gone_for_good(service: Service, filled: str) -> None:
+    receipts = [
+        service.delete_variable(filled, "none", archive=False),
+        service.delete_record(filled, "other", archive=False),
+        service.plan_clear(filled, "email_*").apply(archive=False),
+    ]
+    assert [receipt.total for receipt in receipts] == [1, 1, 4]
+    assert not any(receipt.archived for receipt in receipts)
+    assert len(service.changes()) == 0
+    for receipt in receipts:
+        with pytest.raises(toolkit.AlreadyDone, match="were not kept"):
+            receipt.undo()
+        with pytest.raises(toolkit.ChangeNotFound):
+            service.undo(receipt)
+
+
+def test_deleting_what_is_not_there_is_a_receipt_of_nothing(service: Service, workflow_id: str) -> None:
+    receipts = [
+        service.delete_record(workflow_id, "nope"),
+        service.delete_variable(workflow_id, "nope"),
+        service.delete_all_records(workflow_id),
+        service.clear_all_variables(workflow_id),
+    ]
+    assert [receipt.total for receipt in receipts] == [0, 0, 0, 0]
+    assert len(service.changes()) == 0
+
+
+def test_deleting_takes_ids_literally(service: Service, filled: str) -> None:
+    assert service.delete_record(filled, "email_*").records == 0
+    assert service.delete_variable(filled, "*").variables == 0
+    assert service.delete_record(filled, "email_1").records == 1
+    assert len(service.get_all_variables(filled)) == 5
+
+
+# --- the list of changes ----------------------------------------------------------------------------
+
+
+def test_changes_list_the_newest_first_and_no_values(
+    service: Service, workflow_id: str, new_workflow: NewWorkflow
+) -> None:
+    other = new_workflow("other")
+    for each in (workflow_id, other):
+        service.set_variable(each, "api_token", "FAKE-not-real")
+        service.create_record(each, "a_1", data={"secret": "FAKE-2"})
+    service.delete_variable(workflow_id, "api_token", reason="first")
+    service.create_record(workflow_id, "a_1")
+    service.delete_all_records(other, reason="third").undo()
+    every = service.changes()
+    assert list(every.columns) == [
+        *("id", "kind", "workflow_id", "actor", "reason", "selection"),
+        *("variables", "records", "created_at", "undone_at"),
+    ]
+    assert list(map(str, every.dtypes)) == [*["str"] * 6, "Int64", "Int64", *["datetime64[us, UTC]"] * 2]
+    assert sorted(every["kind"]) == ["delete", "delete", "replace"]
+    assert every["created_at"].is_monotonic_decreasing
+    assert set(service.changes(workflow_id)["kind"]) == {"delete", "replace"}
+    assert list(service.changes(other)["reason"]) == ["third"]
+    assert "FAKE" not in every.to_csv()
+    empty = service.changes(new_workflow("third"))
+    pd.testing.assert_series_equal(empty.dtypes, every.dtypes)
+
+
+# --- no archive -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def without_archive(
+    service: Service, filled: str, database_url: str, execute: Callable[..., None]
+) -> Iterator[Service]:
+    """A service on a database of the same rows, where nobody has set an archive up."""
+    if service.database.dialect.name == "sqlite":
+        names_of_tables = ("changes", "version", "archived_variables", "archived_records")
+        execute(database_url, *(f"DROP TABLE toolkit_{name}" for name in names_of_tables))
+    else:
+        execute(database_url, "DROP SCHEMA toolkit CASCADE")
+    with toolkit.connect(database_url) as connected:
+        yield connected
+
+
+def test_without_an_archive_nothing_is_moved_away_by_accident(without_archive: Service, filled: str) -> None:
+    service = without_archive
+    before = rows(service)
+    for call in (
+        lambda: service.delete_record(filled, "email_1"),
+        lambda: service.delete_variable(filled, "email_1"),
+        lambda: service.delete_all_records(filled),
+        lambda: service.clear_all_variables(filled),
+        lambda: service.plan_clear(filled, "email_*").apply(),
+        lambda: service.create_record(filled, "email_1"),
+        lambda: service.create_records(filled, [{"record_id": "new"}, {"record_id": "email_1"}], mode="upsert"),
+    ):
+        with pytest.raises(toolkit.ArchiveMissing, match=r"nothing was written. Type:\n +service.setup_archive\(\)"):
+            call()
+    for look in (lambda: service.undo("nope"), service.changes):
+        with pytest.raises(toolkit.ArchiveMissing, match=r"there is no archive here.*service.setup_archive\(\) makes"):
+            look()
+    assert rows(service) == before
+
+
+def test_without_an_archive_rows_may_go_for_good(without_archive: Service, filled: str) -> None:
+    service = without_archive
+    assert service.delete_record(filled, "email_1", archive=False).records == 1
+    assert service.plan_clear(filled, "email_*").apply(archive=False).total == 3
+    assert service.create_record(filled, "lead_1", data={"new": 1}, archive=False) == "lead_1"
+    service.create_record(filled, "fresh")
+    service.set_variable(filled, "total", 5)
+
+
+def test_an_archive_that_is_set_up_keeps_rows_from_then_on(without_archive: Service, filled: str) -> None:
+    service = without_archive
+    before = rows(service)
+    service.setup_archive()
+    service.setup_archive()
+    service.plan_clear(filled, everything=True).apply(expect=10).undo()
+    assert rows(service) == before
+    assert len(service.changes()) == 1
+
+
+# --- read-only --------------------------------------------------------------------------------------
+
+
+def test_a_read_only_service_refuses_every_write(
+    service: Service, filled: str, database_url: str, tmp_path: Any
+) -> None:
+    receipt = service.delete_record(filled, "other")
+    before = rows(service)
+    (tmp_path / "junit.xml").write_text('<testsuite name="s"><testcase classname="C" name="n"/></testsuite>')
+    with toolkit.connect(database_url, read_only=True) as guarded:
+        for call in (
+            lambda: guarded.set_variable(filled, "x", 1),
+            lambda: guarded.set_variables(filled, {"x": 1}),
+            lambda: guarded.set_variables(filled, {}),
+            lambda: guarded.delete_variable(filled, "total"),
+            lambda: guarded.clear_all_variables(filled),
+            lambda: guarded.create_record(filled, "new"),
+            lambda: guarded.create_records(filled, [{"record_id": "new"}]),
+            lambda: guarded.update_record(filled, "email_1", {"status": "complete"}),
+            lambda: guarded.delete_record(filled, "email_1"),
+            lambda: guarded.delete_all_records(filled),
+            lambda: guarded.plan_clear(filled, "email_*").apply(),
+            lambda: guarded.undo(receipt),
+            guarded.setup_archive,
+            lambda: guarded.import_junit(tmp_path / "junit.xml", run="new", create_workflow=True),
+        ):
+            with pytest.raises(toolkit.ReadOnly, match="read-only: read_only=True asked for it"):
+                call()
+        assert len(guarded.query_records(filled)) == 4
+        assert guarded.plan_clear(filled, "email_*").total == 4
+    assert rows(service) == before
