@@ -443,3 +443,17 @@ def test_a_secret_cannot_be_pickled_changed_or_written_as_json(protocol: int) ->
 
 def test_a_sealed_value_among_others_is_hidden() -> None:
     assert POLICY.mask({"a": Secret(FAKE)}) == {"a": HIDDEN}
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("postgresql://app:FAKEpw@db.example.com:5432/app", "postgresql://app:[hidden]@db.example.com:5432/app"),
+        ("postgresql://app:FAKE@pw@db.example.com/app", "postgresql://app:[hidden]@db.example.com/app"),
+        ("redis://:FAKEpw@cache.example.com/0 is down", "redis://:[hidden]@cache.example.com/0 is down"),
+        ("see https://example.com:8080/a@b?c=d:e@f", "see https://example.com:8080/a@b?c=d:e@f"),
+        ("postgresql://app:${DB_PASSWORD}@db/app", "postgresql://app:${DB_PASSWORD}@db/app"),
+    ],
+)
+def test_the_password_in_a_url_is_hidden_and_its_host_stays_readable(text: str, shown: str) -> None:
+    assert MaskingPolicy().mask({"note": [text]}) == {"note": [shown]}

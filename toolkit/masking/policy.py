@@ -23,6 +23,9 @@ MAXIMUM_LEVELS: Final = 1000
 MAXIMUM_NAME: Final = 255
 """Characters of a name; longer text is a sentence or data."""
 
+WIDE: Final = 200
+"""Keys of an object above which what they decide is not kept."""
+
 PATTERN_CONTEXT: Final = 16
 """Names above a place that a policy's own patterns can be about."""
 
@@ -50,6 +53,8 @@ _REFERENCE = re.compile(
 _SEGMENT = re.compile(r'"((?:[^"\\]|\\.)*)"|[^.]+')
 _OPTION = re.compile(r"--?[A-Za-z][\w-]{0,62}")
 _JSON = re.compile(r'[\s\ufeff]*(\{.*\}|\[.*\]|".*")[\s\ufeff]*', re.DOTALL)
+_OPENINGS: Final = frozenset('{["\ufeff')
+_URL_PASSWORD: Final = re.compile(r"(://[^\s/?#:@\"']*:)([^\s/?#\"']+)@")
 _BARE: Final = {int, float, bool, type(None), Literal}
 _SEQUENCES: Final = (list, tuple, set, frozenset)
 # What a hostile or broken object of the caller's can raise while it is looked at.
@@ -332,6 +337,29 @@ class _Frame:
         self.changed = self.changed or result is not original
 
 
+class _Plan(NamedTuple):
+    """What the keys of an object alone decide: for each, what hides it, and the names above what lies in it."""
+
+    may_be_record: bool
+    verdicts: tuple[tuple[_Verdict, ...], ...]
+    below: tuple[tuple[str, ...], ...]
+
+
+@lru_cache(maxsize=8192)
+def _plan(policy: MaskingPolicy, path: tuple[str, ...], names: tuple[str, ...], kept: int) -> _Plan:
+    # Records of one kind have the same keys: this is worked out once for all of them.
+    verdicts = (_verdict(policy, path, name) for name in names)
+    return _Plan(
+        any(_field(name) in VALUE_FIELDS for name in names),
+        tuple((verdict,) if verdict.rule.hides else () for verdict in verdicts),
+        tuple(_kept_below(path, name, kept) for name in names),
+    )
+
+
+def _kept_below(path: tuple[str, ...], name: str, kept: int) -> tuple[str, ...]:
+    return (*path, *_segments(name))[-kept:]
+
+
 class _Masker:
     """Walks through one value with a stack of its own, since Python's is short."""
 
@@ -359,14 +387,14 @@ class _Masker:
 
     def _enter(self, frame: _Frame, part: _Place) -> None:
         value = part.value
-        if type(value) in _BARE and not part.verdicts:
+        if not part.verdicts and (type(value) in _BARE or _is_harmless_text(value)):
             frame.take(value, value)
         elif isinstance(value, Secret) or any(_rule(verdict, value).hides for verdict in part.verdicts):
             frame.take(value, value if isinstance(value, str) and value == HIDDEN else HIDDEN)
         elif (known := self._known.get((id(value), part.path, part.is_pair))) is not None:
             frame.take(value, known[1])
         elif (opened := self._opened(part)) is None:
-            frame.take(value, value)
+            frame.take(value, _without_url_passwords(value))
         elif len(self._frames) > MAXIMUM_LEVELS or id(value) in self._open:
             frame.take(value, HIDDEN)
         else:
@@ -398,15 +426,21 @@ class _Masker:
         return None
 
     def _members(self, place: _Place) -> Iterator[_Place]:
-        is_record = any(_field(key) in VALUE_FIELDS for key in place.value)
+        keys = tuple(place.value)
+        # A wide object is a table of its own, whose keys no other object shares: it would only fill the cache.
+        planned = _plan if len(keys) <= WIDE else _plan.__wrapped__
+        plan = planned(self._policy, place.path, tuple(map(str, keys)), self._kept)
+        is_record = any(_field(key) in VALUE_FIELDS for key in keys) if plan.may_be_record else False
         named = [_verdict(self._policy, (), name) for name in _names_in(place.value)] if is_record else []
-        for key, value in place.value.items():
-            name, known = str(key), _field(key)
-            # The column `key` of a table of variables holds names, whatever stands above the table.
-            above = () if is_record and known in NAME_FIELDS else place.path
-            verdicts = [*(named if known in VALUE_FIELDS else ()), _verdict(self._policy, above, name)]
-            hiding = tuple(verdict for verdict in verdicts if verdict.rule.hides)
-            yield _Place(value, hiding, self._below(place.path, name))
+        hiding_names = tuple(verdict for verdict in named if verdict.rule.hides)
+        for key, verdicts, below in zip(keys, plan.verdicts, plan.below, strict=True):
+            if is_record and _field(key) in NAME_FIELDS:
+                # The column `key` of a table of variables holds names, whatever stands above the table.
+                own = _verdict(self._policy, (), str(key))
+                verdicts = (own,) if own.rule.hides else ()  # noqa: PLW2901 - the one exception
+            if is_record and _field(key) in VALUE_FIELDS:
+                verdicts = (*hiding_names, *verdicts)  # noqa: PLW2901 - likewise
+            yield _Place(place.value[key], verdicts, below)
 
     def _items(self, place: _Place) -> Iterator[_Place]:
         values = list(place.value)
@@ -430,7 +464,26 @@ class _Masker:
         return _Frame(place, iter((_Place(parsed, path=place.path),)), lambda results: _encode(results[0], like=text))
 
     def _below(self, path: tuple[str, ...], name: str) -> tuple[str, ...]:
-        return (*path, *_segments(name))[-self._kept :]
+        return _kept_below(path, name, self._kept)
+
+
+def _is_harmless_text(value: object) -> bool:
+    """Tell whether a value is text that can be no JSON and hold no URL, without looking closer."""
+    if type(value) is not str:
+        return False
+    return not value or (value[0] not in _OPENINGS and not value[0].isspace() and "://" not in value)
+
+
+def _without_url_passwords(value: Any) -> Any:
+    """Hide the password of every URL in a text, up to the last `@` before its path; host and user stay readable."""
+    if not isinstance(value, str) or "://" not in value:
+        return value
+    hidden = _URL_PASSWORD.sub(_hide_password, value)
+    return value if hidden == value else hidden
+
+
+def _hide_password(found: re.Match[str]) -> str:
+    return found[0] if _REFERENCE.fullmatch(found[2]) else f"{found[1]}{HIDDEN}@"
 
 
 def _names_in(record: Mapping[Any, Any]) -> list[str]:
