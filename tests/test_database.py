@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,15 +15,30 @@ import sqlalchemy as sa
 import toolkit
 from toolkit import targets
 from toolkit.storage import database
-from toolkit.storage.tables import ARCHIVE_SCHEMA, RECORDS, VARIABLES
+from toolkit.storage.tables import ARCHIVE_SCHEMA, VARIABLES
 
 SERVERS = ("postgresql", "production")
-INSERT = f"INSERT INTO {VARIABLES} (workflow_id, key) VALUES ('00000000-0000-0000-0000-000000000000', 'a')"
+INSERT = "INSERT INTO workflow_memory (workflow_id, key) VALUES ('00000000-0000-0000-0000-000000000000', 'a')"
 
 
 def engine_url(target: str) -> str:
     """Return the URL that SQLAlchemy takes."""
     return target.replace("postgresql:", "postgresql+psycopg:") if "://" in target else f"sqlite:///{target}"
+
+
+@pytest.fixture
+def new_engine(database_url: str) -> Iterator[Callable[..., sa.Engine]]:
+    """Make engines as somebody else would."""
+    made = []
+
+    def make(**options: Any) -> sa.Engine:
+        given = {name: value for name, value in options.items() if value is not None}
+        made.append(sa.create_engine(engine_url(database_url), **given))
+        return made[-1]
+
+    yield make
+    for engine in made:
+        engine.dispose()
 
 
 @pytest.fixture
@@ -49,6 +63,13 @@ def empty_server(server: sa.URL, execute: Callable[..., None]) -> Iterator[str]:
     execute(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
+def settings_of_driver(engine: sa.Engine) -> list[Any]:
+    """Return what a driver's connection is set to, as it comes out of the pool."""
+    names = ("autocommit", "isolation_level", "read_only")
+    with engine.connect() as connection:
+        return [getattr(connection.connection.dbapi_connection, name, None) for name in names]
+
+
 def kill_connections(execute: Callable[..., None], url: str) -> None:
     """End every other session of a server's database, as a restart or a pooler would."""
     execute(
@@ -61,12 +82,12 @@ def kill_connections(execute: Callable[..., None], url: str) -> None:
 # Transactions
 
 
-@pytest.mark.parametrize("isolation", ["", "AUTOCOMMIT"])
+@pytest.mark.parametrize("isolation", [None, "AUTOCOMMIT", "SERIALIZABLE"])
 def test_a_transaction_of_a_given_engine_is_one_even_when_the_engine_commits_by_itself(
-    database_url: str, isolation: str
+    new_engine: Callable[..., sa.Engine], isolation: str | None
 ) -> None:
-    options = {"isolation_level": isolation} if isolation else {}
-    engine = sa.create_engine(engine_url(database_url), **options)
+    engine = new_engine(isolation_level=isolation)
+    before = settings_of_driver(engine)
     service = toolkit.connect(engine)
     made = "CREATE TABLE made_by_a_transaction (a int)"
 
@@ -84,18 +105,15 @@ def test_a_transaction_of_a_given_engine_is_one_even_when_the_engine_commits_by_
         connection.exec_driver_sql(made)
     with engine.connect() as connection:
         assert sa.inspect(connection).has_table("made_by_a_transaction")
-        default = engine.dialect.get_default_isolation_level(connection.connection.dbapi_connection)  # type: ignore[arg-type]
-        assert connection.get_isolation_level() == (isolation or default)
-    engine.dispose()
+    assert settings_of_driver(engine) == before
 
 
-@pytest.mark.parametrize("isolation", ["", "AUTOCOMMIT"])
+@pytest.mark.parametrize("isolation", [None, "AUTOCOMMIT", "SERIALIZABLE"])
 def test_a_reading_transaction_sees_one_moment(
-    database_url: str, isolation: str, execute: Callable[..., None]
+    database_url: str, new_engine: Callable[..., sa.Engine], isolation: str | None, execute: Callable[..., None]
 ) -> None:
-    options = {"isolation_level": isolation} if isolation else {}
     execute(database_url, "CREATE TABLE counted (a int)")
-    engine = sa.create_engine(engine_url(database_url), **options)
+    engine = new_engine(isolation_level=isolation)
     if engine.dialect.name == "sqlite":
         execute(database_url, "PRAGMA journal_mode = WAL")
     service = toolkit.connect(engine)
@@ -105,11 +123,11 @@ def test_a_reading_transaction_sees_one_moment(
         assert connection.exec_driver_sql("SELECT count(*) FROM counted").scalar() == 0
     with service.database.read() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM counted").scalar() == 1
-    engine.dispose()
 
 
-def test_a_given_engine_stays_open_and_as_it_was(database_url: str) -> None:
-    engine = sa.create_engine(engine_url(database_url), poolclass=sa.StaticPool)
+def test_a_given_engine_stays_open_and_as_it_was(new_engine: Callable[..., sa.Engine]) -> None:
+    engine = new_engine(poolclass=sa.StaticPool)
+    settings = settings_of_driver(engine)
     with engine.connect() as connection:
         before = connection.connection.dbapi_connection
     with toolkit.connect(engine, read_only=True) as service:
@@ -117,7 +135,7 @@ def test_a_given_engine_stays_open_and_as_it_was(database_url: str) -> None:
     with engine.begin() as connection:
         assert connection.connection.dbapi_connection is before
         connection.exec_driver_sql("CREATE TABLE made_past_the_toolkit (a int)")
-    engine.dispose()
+    assert settings_of_driver(engine) == settings
 
 
 @pytest.mark.parametrize("kind", SERVERS)
@@ -162,10 +180,20 @@ def test_time_limits_hold_in_every_transaction_and_nowhere_else(service: toolkit
     }
     for transaction in (service.database.read, service.database.write, service.database.read):
         with transaction() as connection:
-            assert dict(connection.exec_driver_sql(asked).tuples().all()) == limits
+            assert dict(map(tuple, connection.exec_driver_sql(asked))) == limits
     with service.database.engine.connect() as connection:
-        found = dict(connection.exec_driver_sql(asked).tuples().all())
+        found = dict(map(tuple, connection.exec_driver_sql(asked)))
     assert found["statement_timeout"] == found["lock_timeout"] == "0"
+
+
+@pytest.mark.parametrize("kind", ["postgresql"])
+def test_a_role_that_reads_by_default_stays_so(database_url: str, execute: Callable[..., None]) -> None:
+    execute(database_url, f"ALTER DATABASE {sa.make_url(database_url).database} SET default_transaction_read_only = on")
+    with toolkit.connect(database_url) as service:
+        for _ in range(2):
+            assert len(service.list_workflows()) == 0
+            with pytest.raises(toolkit.ReadOnly):
+                service.set_variable("nightly", "total", 3)
 
 
 @pytest.mark.parametrize("kind", ["postgresql"])
@@ -187,12 +215,12 @@ def test_the_server_is_told_who_acts(
 
 
 @pytest.fixture(params=["url", "engine"])
-def read_only_service(request: pytest.FixtureRequest, database_url: str) -> Iterator[toolkit.UnifiedDataService]:
+def read_only_service(
+    request: pytest.FixtureRequest, database_url: str, new_engine: Callable[..., sa.Engine]
+) -> Iterator[toolkit.UnifiedDataService]:
     """A read-only service, over a URL or over an engine that somebody else made."""
-    engine = sa.create_engine(engine_url(database_url))
-    with toolkit.connect(database_url if request.param == "url" else engine, read_only=True) as service:
+    with toolkit.connect(database_url if request.param == "url" else new_engine(), read_only=True) as service:
         yield service
-    engine.dispose()
 
 
 def test_a_read_only_service_reads_and_refuses_to_write(read_only_service: toolkit.UnifiedDataService) -> None:
@@ -215,24 +243,23 @@ def test_the_database_itself_refuses_a_write_inside_a_read(
         connection.exec_driver_sql("CREATE TABLE made_afterwards (a int)")
 
 
-def test_the_database_itself_refuses_a_write_past_the_toolkit(database_url: str, look: Callable[..., list[Any]]) -> None:
+def test_the_database_itself_refuses_a_write_past_the_toolkit(
+    database_url: str, look: Callable[..., list[Any]]
+) -> None:
     with toolkit.connect(database_url, read_only=True) as service:
         with pytest.raises(toolkit.ReadOnly), service.database.read(), service.database.engine.begin() as connection:
             connection.exec_driver_sql(INSERT)
         with pytest.raises(sa.exc.DBAPIError), service.database.engine.begin() as connection:
             connection.exec_driver_sql("CREATE TABLE made_past_the_toolkit (a int)")
-    assert look(f"SELECT count(*) FROM {VARIABLES}") == [0]
+    assert look("SELECT count(*) FROM workflow_memory") == [0]
 
 
 def test_a_read_only_file_is_opened_so_that_no_setting_lifts_it(new_database: Callable[[str], str]) -> None:
     file = new_database("sqlite")
-    with (
-        toolkit.connect(file, read_only=True) as service,
-        pytest.raises(sa.exc.OperationalError, match="readonly"),
-        service.database.engine.begin() as connection,
-    ):
+    with toolkit.connect(file, read_only=True) as service, service.database.engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA query_only = OFF")
-        connection.exec_driver_sql(INSERT)
+        with pytest.raises(sa.exc.OperationalError, match="readonly"):
+            connection.exec_driver_sql(INSERT)
 
 
 @pytest.mark.parametrize("value", ["1", "true", "YES", "anything"])
@@ -254,7 +281,8 @@ def test_the_environment_can_also_say_no(
 ) -> None:
     monkeypatch.setenv(targets.READ_ONLY_VARIABLE, value)
     with toolkit.connect(new_database("sqlite")) as service:
-        assert service.set_variable("nightly", "total", 3)
+        service.set_variable("nightly", "total", 3)
+        assert service.get_variable("nightly", "total") == 3
 
 
 @pytest.fixture
@@ -315,10 +343,9 @@ def test_leaving_the_block_closes_also_after_an_error(database_url: str) -> None
 @pytest.mark.parametrize("kind", SERVERS)
 @pytest.mark.parametrize("given", ["url", "engine"])
 def test_a_lost_connection_costs_one_call_at_most(
-    database_url: str, given: str, execute: Callable[..., None]
+    database_url: str, given: str, new_engine: Callable[..., sa.Engine], execute: Callable[..., None]
 ) -> None:
-    engine = sa.create_engine(engine_url(database_url))
-    service = toolkit.connect(database_url if given == "url" else engine)
+    service = toolkit.connect(database_url if given == "url" else new_engine())
     with service.database.read(), ThreadPoolExecutor(1) as other:
         other.submit(service.list_workflows).result()
     for _ in range(2):
@@ -332,17 +359,19 @@ def test_a_lost_connection_costs_one_call_at_most(
                 failures += 1
         assert failures <= (given == "engine")
     service.close()
-    engine.dispose()
 
 
 @pytest.mark.parametrize("kind", SERVERS)
 def test_a_connection_lost_in_the_middle_of_a_call_is_said_and_the_next_works(
     service: toolkit.UnifiedDataService, database_url: str, execute: Callable[..., None]
 ) -> None:
-    with pytest.raises(toolkit.ConnectionFailed, match="the next call opens a new one") as caught:  # noqa: SIM117
+    def interrupted() -> None:
         with service.database.write() as connection:
             kill_connections(execute, database_url)
             connection.exec_driver_sql("SELECT 1")
+
+    with pytest.raises(toolkit.ConnectionFailed, match="the next call opens a new one") as caught:
+        interrupted()
     assert isinstance(caught.value, ConnectionError)
     assert len(service.list_workflows()) == 0
 
@@ -398,47 +427,3 @@ def test_only_a_file_that_the_toolkit_made_writes_ahead(tmp_path: Path) -> None:
             service.set_variable("nightly", "total", 3)
         toolkit.connect(file).close()
     assert (journal(made), journal(found)) == ("wal", "delete")
-
-
-# Threads
-
-
-@pytest.fixture(params=["file", "memory", "postgresql"])
-def shared(request: pytest.FixtureRequest, new_database: Callable[[str], str]) -> Iterator[toolkit.UnifiedDataService]:
-    """A service that several threads use."""
-    target = {"file": lambda: new_database("sqlite"), "memory": lambda: ":memory:"}
-    make = target.get(request.param, lambda: new_database("postgresql"))
-    with toolkit.connect(make(), create=True) as service:
-        yield service
-
-
-def test_several_threads_write_and_read_and_every_write_is_kept(shared: toolkit.UnifiedDataService) -> None:
-    shared.create_record("nightly", "email_001")
-    together = threading.Barrier(4)
-
-    def work(number: int) -> None:
-        together.wait(timeout=30)
-        for step in range(25):
-            shared.set_variable("nightly", f"of_{number}_{step}", step)
-            shared.update_record("nightly", "email_001", {f"fields.of_{number}_{step}": step})
-            assert len(shared.get_all_variables("nightly", f"of_{number}_*")) == step + 1
-
-    with ThreadPoolExecutor(4) as pool:
-        for done in [pool.submit(work, number) for number in range(4)]:
-            done.result(timeout=60)
-    wanted = {f"of_{number}_{step}": step for number in range(4) for step in range(25)}
-    assert shared.get_variable("nightly", "all") == wanted
-    record = shared.get_record("nightly", "email_001")
-    assert record
-    assert record["data"]["fields"] == wanted
-
-
-def test_the_transaction_of_one_thread_is_not_that_of_another(shared: toolkit.UnifiedDataService) -> None:
-    with shared.database.read() as mine, ThreadPoolExecutor(1) as other:
-        later = other.submit(shared.set_variable, "nightly", "total", 3)
-        assert mine.exec_driver_sql(f"SELECT count(*) FROM {RECORDS}").scalar() == 0
-        with pytest.raises(RuntimeError, match="inside a transaction that reads"), shared.database.write():
-            pass
-        mine.rollback() if False else None
-    later.result(timeout=30)
-    assert shared.get_variable("nightly", "total") == 3

@@ -383,8 +383,6 @@ def test_a_mask_is_never_written_unless_it_is_meant(value: Any) -> None:
     assert jsonvalue.decode(encode_for_writing(value, "variable 'x'", literal=True)) == value
 
 
-@pytest.mark.parametrize(
-    "value", ["hidden", ["hidden"], "[ hidden ]", "[HIDDEN]", [["hidden"]], "[hid"]
-)
+@pytest.mark.parametrize("value", ["hidden", ["hidden"], "[ hidden ]", "[HIDDEN]", [["hidden"]], "[hid"])
 def test_text_that_only_resembles_a_mask_is_written(value: Any) -> None:
     assert jsonvalue.decode(encode_for_writing(value, "variable 'x'")) == value

@@ -14,7 +14,7 @@ from toolkit import keys
 from toolkit.keys import IterationKey
 from toolkit.model import CATEGORIES
 
-PIECES = ["node", "Node", "4", "07", "٤", "²", "x", ".", "@", "@iter:", "@iter", ":", "1:2", ":3", " ", "-", "\n", "é", "😀"]
+PIECES = [*"4x.@: -\n٤²é😀", "node", "Node", "07", "@iter:", "@iter:", "@iter", "1:2", ":3"]
 hostile = st.lists(st.sampled_from(PIECES), min_size=1, max_size=7).map("".join)
 
 CATEGORY_OF = {

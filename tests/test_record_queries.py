@@ -246,6 +246,19 @@ def test_several_workflows_put_their_id_first(service: Service, new_workflow: Ne
     assert "workflow_id" not in service.query_records(made[0])
 
 
+def test_records_of_several_workflows_are_ordered_together(service: Service, new_workflow: NewWorkflow) -> None:
+    one, two = sorted(new_workflow(name) for name in ("one", "two"))
+    service.create_records(one, [{"record_id": "b", "created_at": day(1)}, {"record_id": "c", "created_at": day(1)}])
+    service.create_records(two, [{"record_id": "a", "created_at": day(1)}, {"record_id": "b", "created_at": day(1)}])
+    frame = service.query_records([two, one])
+    assert list(zip(frame["record_id"], frame["workflow_id"], strict=True)) == [
+        ("a", two),
+        ("b", one),
+        ("b", two),
+        ("c", one),
+    ]
+
+
 def test_an_unknown_workflow_gives_an_empty_frame(
     service: Service, workflow_id: str, new_workflow: NewWorkflow
 ) -> None:

@@ -75,7 +75,7 @@ def test_data_has_the_shape_of_the_first_plan(service: Service, filled: str) -> 
     assert list(shape) == ["workflow_id", "timestamp", "global", "records"]
     assert dt.datetime.fromisoformat(shape["timestamp"]).tzinfo is not None
     assert shape["global"] == {"api_token": "[hidden]", "email_list": [1], "node4.result": None, "total": 0}
-    empty = {"fields": {}, "vars": {}, "targets": {}, "history": []}
+    empty: dict[str, Any] = {"fields": {}, "vars": {}, "targets": {}, "history": []}
     assert shape["records"]["email_2"] == {"type": "email", "data": empty}
     told = service.get_data(filled, "records", include_metadata=True).to_dict()["records"]
     assert told["email_2"] == {
@@ -123,7 +123,7 @@ def test_calls_about_one_workflow_refuse_several(service: Service, new_workflow:
 
 
 def test_stats_counted_in_the_database_are_those_of_the_frames(service: Service, new_workflow: NewWorkflow) -> None:
-    chance = random.Random(1)
+    chance = random.Random(1)  # noqa: S311 - the same rows in every run
     values: list[Any] = [0, 1.5, "", "a", True, False, None, [], [1], {}, {"a": 1}, 2**70]
     keys = [
         "a",
@@ -207,7 +207,7 @@ def test_workflows_are_listed_with_their_counts_the_latest_first(service: Servic
     assert list(frame.columns) == WORKFLOW_COLUMNS
     assert list(map(str, frame.dtypes)) == ["str", "str", *["Int64"] * 8, *["datetime64[us, UTC]"] * 2]
     assert list(frame["workflow_id"]) == [new, old]
-    assert frame[["variables", "records", "complete", "failed", "other"]].values.tolist() == [
+    assert frame[["variables", "records", "complete", "failed", "other"]].to_numpy().tolist() == [
         [1, 3, 2, 0, 1],
         [0, 1, 0, 1, 0],
     ]
@@ -223,9 +223,9 @@ def test_workflows_are_found_by_a_pattern_of_their_ids(service: Service, new_wor
     assert sorted(service.list_workflows()["workflow_id"]) == made
     assert list(service.list_workflows(made[0])["workflow_id"]) == made[:1]
     assert sorted(service.list_workflows([made[0], made[2]])["workflow_id"]) == [made[0], made[2]]
-    assert list(service.list_workflows(made[1][:-1] + "?")["workflow_id"]) == [
-        each for each in made if each[:-1] == made[1][:-1]
-    ] or set(service.list_workflows(made[1][:-1] + "?")["workflow_id"]) >= {made[1]}
+    for workflow_id in made:
+        found = service.list_workflows(f"{workflow_id[:3]}*{workflow_id[4:-1]}?")
+        assert set(found["workflow_id"]) == {each for each in made if each[:-1] == workflow_id[:-1]}
     nothing = service.list_workflows([])
     assert (len(nothing), list(nothing.columns)) == (0, WORKFLOW_COLUMNS)
     pd.testing.assert_series_equal(nothing.dtypes, service.list_workflows().dtypes)
@@ -236,7 +236,7 @@ def test_a_workflow_without_rows_is_listed_where_the_database_knows_it(service: 
     if service.database.tables.workflows is None:
         assert frame.empty
     else:
-        assert frame[["workflow_id", "name", "records"]].values.tolist() == [[workflow_id, "nightly", 0]]
+        assert frame[["workflow_id", "name", "records"]].to_numpy().tolist() == [[workflow_id, "nightly", 0]]
         assert frame["last_activity"].isna().all()
 
 
@@ -255,7 +255,8 @@ def test_a_workflow_is_found_by_id_or_name(service: Service, filled: str) -> Non
     assert service.workflow("nightly").id == filled
     if service.database.tables.workflow_ids_are_uuids:
         assert service.workflow(uuid.UUID(filled)).id == filled
-        assert service.workflow(filled.upper()).id == filled
+        with pytest.raises(toolkit.WorkflowNotFound, match=f"did you mean '{filled}'"):
+            service.workflow(filled.upper())
     with pytest.raises(toolkit.WorkflowNotFound, match=r"there is no workflow 'nigthly'; did you mean 'nightly'\?"):
         service.workflow("nigthly")
     with pytest.raises(toolkit.WorkflowNotFound, match=r"service.list_workflows\(\) shows all"):
@@ -317,7 +318,7 @@ def test_a_service_says_where_it_is_and_never_a_password(service: Service, kind:
 
 def test_closing_twice_is_fine_and_a_closed_service_says_so(database_url: str) -> None:
     with toolkit.connect(database_url) as service:
-        assert service.list_workflows().empty or True
+        service.list_workflows()
     service.close()
     service.close()
     with pytest.raises(toolkit.ServiceClosed, match="was closed; connect again"):

@@ -159,7 +159,7 @@ def main() -> None:
 
     printing.accept_any_text()
     try:
-        app()
+        app(prog_name="toolkit")
     except (ToolkitError, OSError) as error:
         printing.message(f"error: {' '.join(str(error).split())}")
         sys.exit(1)

@@ -23,6 +23,7 @@ from toolkit.errors import CorruptValue, DataWarning, InvalidPath, InvalidValue
 if TYPE_CHECKING:
     from toolkit.jsonvalue import JSONValue
     from toolkit.masking import MaskingPolicy
+    from toolkit.paths import Path
 
 TEXT: Final = pd.StringDtype(na_value=np.nan)
 """The dtype that pandas calls `str`."""
@@ -31,6 +32,12 @@ TIME: Final = pd.DatetimeTZDtype("us", "UTC")
 INTEGER: Final = pd.Int64Dtype()
 NUMBER: Final = pd.Float64Dtype()
 BOOLEAN: Final = pd.BooleanDtype()
+
+_KINDS: Final = {str: "text", bool: "boolean", float: "number"}
+_DTYPES: Final = {"text": TEXT, "boolean": BOOLEAN, "number": NUMBER, "integer": INTEGER, "long integer": INTEGER}
+
+_FRONT: Final = frozenset({columns.WORKFLOW_ID, *columns.RECORD_COLUMNS})
+"""Columns that are no document."""
 
 _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
 _EXACT_IN_A_DOUBLE: Final = 2**53
@@ -71,6 +78,7 @@ def records(
     flatten: bool = True,
     wanted: Sequence[str] | None = None,
     history: bool = False,
+    layout: Layout | None = None,
 ) -> pd.DataFrame:
     """Make the frame of records.
 
@@ -87,31 +95,48 @@ def records(
         Record columns and paths to keep, in that order; a path takes everything below it.
     history : bool, default False
         Whether a flat frame has the column `history`.
+    layout : Layout, optional
+        Which columns and dtypes a flat frame has; worked out from its own documents when left out.
 
     Returns
     -------
     pandas.DataFrame
         One row per record: the record columns, then the document's, by code point within each part.
     """
-    if columns.DATA not in table.column_names:
-        return _select(plain_frame(table), columns.RECORD_COLUMNS if wanted is None else wanted)
-    texts = table.column(columns.DATA).to_pylist()
-    ids = table.column("record_id").to_pylist()
-    documents = [_decoded(text, f"record {name!r}") for name, text in zip(ids, texts, strict=True)]
-    if policy is not None:
-        documents = [policy.mask(document) for document in documents]
-    front = plain_frame(table.drop_columns([columns.DATA]))
+    documents = masked_documents(table, policy)
+    front = plain_frame(table.select([name for name in table.column_names if name in _FRONT]))
     if not flatten:
         front[columns.DATA] = _objects(documents)
         return front
-    flat = _flat(documents, history=history or _asks_for_history(wanted))
+    if layout is None:
+        layout = empty_layout(history=history, wanted=wanted)
+        layout.add(documents)
     # A row whose document is a mask or no object still is one row: index and length come from the table.
-    frame = pd.concat([front, pd.DataFrame(flat, index=front.index)], axis=1)
+    frame = pd.concat([front, pd.DataFrame(layout.lay_out(documents), index=front.index)], axis=1)
     return frame if wanted is None else _select(frame, wanted)
 
 
-def are_record_columns(wanted: Sequence[str]) -> bool:
-    """Tell whether a choice of columns needs no document.
+def masked_documents(table: pa.Table, policy: MaskingPolicy | None) -> list[JSONValue]:
+    """Decode the documents of records, and hide what is to be hidden in them.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        As `RecordStorage.query` gives it.
+    policy : MaskingPolicy or None
+        Hides values by their names; None shows everything.
+
+    Returns
+    -------
+    list of JSON value
+        One per record.
+    """
+    documents = _documents(table)
+    return documents if policy is None else [policy.mask(document) for document in documents]
+
+
+def places(wanted: Sequence[str]) -> list[Path]:
+    """Return the places in documents that a choice of columns is about.
 
     Parameters
     ----------
@@ -120,14 +145,49 @@ def are_record_columns(wanted: Sequence[str]) -> bool:
 
     Returns
     -------
-    bool
+    list of Path
+        Without those that lie within another one; empty when record columns are enough.
+
+    Raises
+    ------
+    InvalidPath
+        For a name that is neither.
 
     Examples
     --------
-    >>> are_record_columns(["status"]), are_record_columns(["status", "fields.subject"])
-    (True, False)
+    >>> [str(place) for place in places(["status", "fields.from", "fields.from.name"])]
+    ['fields.from']
     """
-    return set(wanted) <= set(columns.RECORD_COLUMNS)
+    found = [_path(name) for name in dict.fromkeys(wanted) if name not in columns.RECORD_COLUMNS]
+    return [path for path in found if not any(other.contains(path) for other in found if other != path)]
+
+
+def _path(name: str) -> Path:
+    path = paths.parse(name)
+    if path.append or path.segments[0] not in (*columns.PARTS, columns.DATA):
+        raise InvalidPath(
+            f"columns={name!r} is no record column and no path; paths start with "
+            f"{', '.join((*columns.PARTS, columns.DATA))}"
+        )
+    return path
+
+
+def _documents(table: pa.Table) -> list[JSONValue]:
+    """Decode the documents, or put together what was read of them, each place where it belongs."""
+    ids = table.column("record_id").to_pylist()
+    if columns.DATA in table.column_names:
+        texts = table.column(columns.DATA).to_pylist()
+        return [_decoded(text, f"record {name!r}") for name, text in zip(ids, texts, strict=True)]
+    documents: list[JSONValue] = [{} for _ in ids]
+    for name in (name for name in table.column_names if name not in _FRONT):
+        *above, last = paths.parse(name).in_document
+        for document, text in zip(documents, table.column(name).to_pylist(), strict=True):
+            if text is not None:
+                parent = document
+                for key in above:
+                    parent = parent.setdefault(key, {})
+                parent[last] = jsonvalue.decode(text)
+    return documents
 
 
 def plain_frame(table: pa.Table) -> pd.DataFrame:
@@ -244,17 +304,76 @@ def _objects(values: Sequence[Any]) -> pd.Series[Any]:
     return pd.Series(array, dtype=object)
 
 
-def _flat(documents: Sequence[JSONValue], *, history: bool) -> dict[str, Any]:
-    """Lay documents out in columns, in the order of the parts and by code point within each."""
-    cells: dict[str, tuple[list[int], list[Any]]] = {}
-    for row, document in enumerate(documents):
-        for name, value in _leaves(document):
-            if name != columns.HISTORY or history:
-                rows, values = cells.setdefault(name, ([], []))
-                if value is not None:
-                    rows.append(row)
-                    values.append(value)
-    return {name: _column(*cells[name], len(documents)) for name in sorted(cells, key=_order)}
+def empty_layout(*, history: bool = False, wanted: Sequence[str] | None = None) -> Layout:
+    """Begin to work out the columns of a flat frame.
+
+    Parameters
+    ----------
+    history : bool, default False
+        Whether `history` is a column.
+    wanted : sequence of str, optional
+        Record columns and paths that are going to be kept; asking for `history` there makes it a column.
+
+    Returns
+    -------
+    Layout
+    """
+    return Layout(history=history or _asks_for_history(wanted))
+
+
+class Layout:
+    """Which columns documents have, and of which dtype: worked out from all of them before the first chunk is made.
+
+    Parameters
+    ----------
+    history : bool, default False
+        Whether `history` is a column.
+    """
+
+    def __init__(self, *, history: bool = False) -> None:
+        self._history = history
+        self._kinds: dict[str, set[str]] = {}
+
+    def add(self, documents: Iterable[JSONValue]) -> None:
+        """Take documents into account; they are not kept.
+
+        Parameters
+        ----------
+        documents : iterable of JSON value
+            Masked, when the frame is going to be.
+        """
+        for name, (_, values) in self._cells(documents).items():
+            self._kinds.setdefault(name, set()).update(_kinds(values))
+
+    def lay_out(self, documents: Sequence[JSONValue]) -> dict[str, Any]:
+        """Lay documents out in columns, in the order of the parts and by code point within each.
+
+        Parameters
+        ----------
+        documents : sequence of JSON value
+            Among those that were added.
+
+        Returns
+        -------
+        dict of str to array
+        """
+        cells, length = self._cells(documents), len(documents)
+        return {
+            name: _column(_spread(*cells.get(name, ([], [])), length), _dtype(self._kinds[name]))
+            for name in sorted(self._kinds, key=_order)
+        }
+
+    def _cells(self, documents: Iterable[JSONValue]) -> dict[str, tuple[list[int], list[Any]]]:
+        """Collect, for each place, the rows that hold something there, and what."""
+        cells: dict[str, tuple[list[int], list[Any]]] = {}
+        for row, document in enumerate(documents):
+            for name, value in _leaves(document):
+                if name != columns.HISTORY or self._history:
+                    rows, values = cells.setdefault(name, ([], []))
+                    if value is not None:
+                        rows.append(row)
+                        values.append(value)
+        return cells
 
 
 def _order(name: str) -> tuple[int, str]:
@@ -283,24 +402,42 @@ def _top(key: str) -> str:
     return key if key in columns.PARTS else f"{columns.DATA}.{paths.segment(key)}"
 
 
-def _column(rows: list[int], values: list[Any], length: int) -> Any:
-    """Make a column of the dtype that its values call for; see the table in the docs."""
-    kinds = set(map(type, values))
-    if kinds == {str}:
-        return pd.array(_spread(rows, values, length), dtype=TEXT)
-    if kinds == {bool}:
-        return pd.array(_spread(rows, values, length), dtype=BOOLEAN)
-    if kinds == {int} and all(_SMALLEST <= value <= _LARGEST for value in values):
-        return pd.array(_spread(rows, values, length), dtype=INTEGER)
-    if kinds in ({float}, {int, float}) and all(_exact_as_double(value) for value in values):
-        return pd.array([None if value is None else float(value) for value in _spread(rows, values, length)], NUMBER)
-    return _objects(_spread(rows, values, length)).array
+def _kinds(values: Sequence[Any]) -> set[str]:
+    """Return what kinds of values a column holds, as far as they decide about its dtype."""
+    types = set(map(type, values))
+    kinds = {_KINDS.get(kind, "other") for kind in types - {int}}
+    return kinds | {_integer_kind(value) for value in values if type(value) is int} if int in types else kinds
 
 
-def _exact_as_double(value: float) -> bool:
-    if isinstance(value, float) or abs(value) <= _EXACT_IN_A_DOUBLE:
-        return True
-    return abs(value) <= _LARGEST_DOUBLE and int(float(value)) == value
+def _integer_kind(value: int) -> str:
+    exact = abs(value) <= _EXACT_IN_A_DOUBLE or _is_exact(value)
+    if _SMALLEST <= value <= _LARGEST:
+        return "integer" if exact else "long integer"
+    return "big integer" if exact else "other"
+
+
+def _is_exact(value: int) -> bool:
+    try:
+        return int(float(value)) == value
+    except OverflowError:
+        return False
+
+
+def _dtype(kinds: set[str]) -> Any:
+    """Return the dtype that the kinds of a column's values call for; see the table in the docs."""
+    if len(kinds) == 1 and (single := _DTYPES.get(next(iter(kinds)))):
+        return single
+    if kinds and kinds <= {"integer", "long integer"}:
+        return INTEGER
+    return NUMBER if "number" in kinds and kinds <= {"integer", "big integer", "number"} else object
+
+
+def _column(values: list[Any], dtype: Any) -> Any:
+    if dtype is object:
+        return _objects(values).array
+    if dtype is NUMBER:
+        return pd.array([None if value is None else float(value) for value in values], dtype=NUMBER)
+    return pd.array(values, dtype=dtype)
 
 
 def _spread(rows: list[int], values: list[Any], length: int) -> list[Any]:
@@ -327,11 +464,5 @@ def _below(frame: pd.DataFrame, name: str) -> list[str]:
     """Return the columns that a name asks for; a path is spelled in one way, found or not."""
     if name in columns.RECORD_COLUMNS:
         return [name]
-    path = paths.parse(name)
-    if path.append or path.segments[0] not in (*columns.PARTS, columns.DATA):
-        raise InvalidPath(
-            f"columns={name!r} is no record column and no path; paths start with "
-            f"{', '.join((*columns.PARTS, columns.DATA))}"
-        )
-    text = str(path)
+    text = str(_path(name))
     return [column for column in frame.columns if column == text or column.startswith(text + ".")] or [text]

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from toolkit.columns import DATA
 from toolkit.errors import InvalidPath
 
 if TYPE_CHECKING:
@@ -38,6 +39,11 @@ class Path:
 
     def __str__(self) -> str:
         return join(self.segments) + (APPEND if self.append else "")
+
+    @property
+    def in_document(self) -> tuple[str, ...]:
+        """The keys from the top of a document: without the `data.` in front of a top-level key of one's own."""
+        return self.segments[1:] if self.segments[0] == DATA else self.segments
 
     def contains(self, other: Path) -> bool:
         """Tell whether this path is the other one, or stands above it."""

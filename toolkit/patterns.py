@@ -99,8 +99,11 @@ def _translated(text: str, table: dict[str, str]) -> str:
 
 
 def _regex(text: str) -> str:
-    wildcards = {"*": ".*", "?": "."}
-    return "".join(wildcards.get(part) or re.escape(part) for part in re.split(r"([*?])", text))
+    first, *rest = ["".join("." if mark == "?" else re.escape(mark) for mark in part) for part in text.split("*")]
+    if not rest:
+        return first
+    # What stands between two `*` is taken where it first occurs, for good: trying other places could take for ever.
+    return first + "".join(f"(?>.*?{part})" for part in rest[:-1]) + ".*" + rest[-1]
 
 
 def parse(pattern: PatternLike, what: str = "pattern") -> Pattern:

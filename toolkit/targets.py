@@ -158,13 +158,22 @@ def _given(engine: sa.Engine, read_only: str | None) -> Database:
     if engine.dialect.name not in DIALECTS:
         raise TargetError(_unknown_scheme(engine.dialect.name))
     one = isinstance(engine.pool, sa.StaticPool)
-    opened = engine.execution_options(**_locked(read_only)) if engine.dialect.name == "postgresql" else engine
+    opened = _locked(engine) if read_only and engine.dialect.name == "postgresql" else engine
     return Database(opened, _server_place(engine.url), read_only=read_only, owned=False, one_connection=one)
 
 
-def _locked(read_only: str | None) -> dict[str, Any]:
-    """Have the server refuse writes in every transaction, also in those begun past the toolkit's own."""
-    return {"postgresql_readonly": True} if read_only else {}
+def _locked(engine: sa.Engine) -> sa.Engine:
+    """Have the server refuse writes in every transaction, also in those begun past the toolkit's own.
+
+    SQLAlchemy's option `postgresql_readonly` would leave the connections of somebody else's pool set to read and write.
+    """
+    opened = engine.execution_options()
+    sa.event.listen(opened, "begin", _begin_read_only)
+    return opened
+
+
+def _begin_read_only(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("SET TRANSACTION READ ONLY")
 
 
 def _memory(read_only: str | None) -> Database:
@@ -205,7 +214,7 @@ def _server(text: str, read_only: str | None) -> Database:
         url,
         hide_parameters=True,
         pool_pre_ping=True,
-        execution_options=_locked(read_only),
+        execution_options={"postgresql_readonly": True} if read_only else {},
         connect_args={
             "connect_timeout": url.query.get("connect_timeout", CONNECT_TIMEOUT),
             "application_name": f"toolkit ({actor()})"[:63],

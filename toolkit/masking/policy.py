@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from toolkit.errors import DataWarning, InvalidOption, InvalidPattern
 from toolkit.masking.decisions import Rule, rule_for, segments_of, verdict_on
 from toolkit.masking.names import exempting
 from toolkit.masking.secret import HIDDEN
-from toolkit.masking.structure import Masker, Place
+from toolkit.masking.structure import Masker, Place, stands_alone
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # What a hostile or broken object of the caller's can raise while it is looked at.
 _FAILURES: Final = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
@@ -133,6 +136,29 @@ class MaskingPolicy:
         what = "a value" if name is None else f"the value of {name!r}"
         warnings.warn(f"{what} could not be looked at ({reason}); it is hidden", DataWarning, stacklevel=2)
         return HIDDEN
+
+    def stands_alone(self, segments: Sequence[str]) -> bool:
+        """Tell whether what is hidden at a place depends on nothing but the names on the way to it.
+
+        An object can name a secret in one member and hold it in another, as `{"name": …, "value": …}` does; then the
+        object must be looked at whole.
+
+        Parameters
+        ----------
+        segments : sequence of str
+            The keys on the way, from the top of the document.
+
+        Returns
+        -------
+        bool
+
+        Examples
+        --------
+        >>> policy = MaskingPolicy()
+        >>> policy.stands_alone(["fields", "subject"]), policy.stands_alone(["fields", "header", "value"])
+        (True, False)
+        """
+        return all(stands_alone(self, tuple(segments[:index]), key) for index, key in enumerate(segments))
 
     def explain(self, name: str, value: object) -> str:
         """Say in one sentence which rule hides or shows a value. The value itself is not told.

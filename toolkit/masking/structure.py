@@ -97,6 +97,14 @@ def _plan(policy: MaskingPolicy, path: tuple[str, ...], names: tuple[str, ...], 
     )
 
 
+def stands_alone(policy: MaskingPolicy, above: tuple[str, ...], key: str) -> bool:
+    """Tell whether a key decides the same whatever stands beside it in its object."""
+    known = _field(key)
+    if known in VALUE_FIELDS:
+        return False
+    return known not in NAME_FIELDS or verdict_on(policy, above, key) == verdict_on(policy, (), key)
+
+
 def _kept_below(path: tuple[str, ...], name: str, kept: int) -> tuple[str, ...]:
     return (*path, *segments_of(name))[-kept:]
 

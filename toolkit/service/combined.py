@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 from toolkit import changes, columns, frames, times
 from toolkit.changes import ClearPlan, Selection
 from toolkit.model import DataStats, OneOrMany, RecordFilter
+from toolkit.service.clearing import ClearCalls
+from toolkit.service.iterations import IterationVariableCalls
 from toolkit.service.overview import overview
 from toolkit.service.records import RecordCalls
-from toolkit.service.variables import VariableCalls
+from toolkit.service.tracing import TraceCalls
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -90,7 +92,7 @@ class WorkflowData:
         return f"WorkflowData({self.workflow_id}: {' and '.join(read)})"
 
 
-class CombinedCalls(VariableCalls, RecordCalls):
+class CombinedCalls(IterationVariableCalls, RecordCalls, ClearCalls, TraceCalls):
     """Variables and records together."""
 
     def list_workflows(self, pattern: PatternLike | None = None) -> pd.DataFrame:

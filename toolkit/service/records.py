@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Unpack
+import functools
+from typing import TYPE_CHECKING, Any, Final, Unpack, overload
 
 from toolkit import columns, frames, jsonvalue
 from toolkit.errors import InvalidOption
 from toolkit.model import OneOrMany, Receipt, RecordFilter, RecordFilterOptions
 from toolkit.patterns import Pattern, PatternLike
 from toolkit.service.base import ServiceBase, of_workflows
+from toolkit.service.chunks import RecordChunks
 from toolkit.storage import rows
 from toolkit.storage.merge import check_patch
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from toolkit.jsonvalue import JSONValue
+    from toolkit.paths import Path
     from toolkit.storage.base import WorkflowId, WorkflowIds
     from toolkit.times import TimeLike
 
@@ -29,6 +32,34 @@ _LARGEST: Final = 2**63 - 1
 
 class RecordCalls(ServiceBase):
     """Read and write the records of a workflow."""
+
+    @overload
+    def query_records(
+        self,
+        workflow_id: WorkflowIds,
+        pattern: PatternLike = "*",
+        *,
+        columns: Sequence[str] | str | None = None,
+        flatten: bool = True,
+        limit: int | None = None,
+        chunksize: None = None,
+        reveal: bool = False,
+        **filters: Unpack[RecordFilterOptions],
+    ) -> pd.DataFrame: ...
+
+    @overload
+    def query_records(
+        self,
+        workflow_id: WorkflowIds,
+        pattern: PatternLike = "*",
+        *,
+        columns: Sequence[str] | str | None = None,
+        flatten: bool = True,
+        limit: int | None = None,
+        chunksize: int,
+        reveal: bool = False,
+        **filters: Unpack[RecordFilterOptions],
+    ) -> RecordChunks: ...
 
     def query_records(
         self,
@@ -50,8 +81,9 @@ class RecordCalls(ServiceBase):
         columns: Sequence[str] | str | None = None,
         flatten: bool = True,
         limit: int | None = None,
+        chunksize: int | None = None,
         reveal: bool = False,
-    ) -> pd.DataFrame:
+    ) -> pd.DataFrame | RecordChunks:
         """Return records as a DataFrame.
 
         Parameters
@@ -81,12 +113,15 @@ class RecordCalls(ServiceBase):
             One column per place in the documents; else one column `data` of dicts.
         limit : int, optional
             At most that many rows.
+        chunksize : int, optional
+            Return a context manager over frames of that many rows instead: one snapshot, read as it is asked for,
+            the same columns and dtypes in each.
         reveal : bool, default False
             Show secrets.
 
         Returns
         -------
-        pandas.DataFrame
+        pandas.DataFrame or RecordChunks
             One row per record, ordered by `created_at` and `record_id`: the record columns (`str`, `retry_count`
             `Int64`, times `datetime64[us, UTC]`), then `fields.*`, `vars.*`, `targets.*` and other top-level keys as
             `data.*`, by code point. Integers are `Int64`, other numbers `Float64`, booleans `boolean`, text `str`;
@@ -122,15 +157,25 @@ class RecordCalls(ServiceBase):
             contains=contains,
         )
         wanted, history = _wanted(columns)
-        documents = wanted is None or not frames.are_record_columns(wanted)
-        table = self.records.query(workflow_id, selection, limit=_limit(limit), documents=documents)
-        return frames.records(
-            of_workflows(table, workflow_id),
-            self._policy(reveal=reveal),
-            flatten=flatten,
-            wanted=wanted,
-            history=history,
-        )
+        policy = self._policy(reveal=reveal)
+        places = self._places(wanted) if flatten else None
+        read: dict[str, Any] = {"limit": _limit(limit), "places": places}
+        shape: dict[str, Any] = {"flatten": flatten, "wanted": wanted, "history": history}
+        if chunksize is not None:
+            size = _chunksize(chunksize)
+            parts = functools.partial(self.records.stream, workflow_ids=workflow_id, selection=selection)
+            parts = functools.partial(parts, rows_at_once=size, **read)
+            return RecordChunks(self.database, parts, workflow_id, policy, **shape)
+        table = self.records.query(workflow_id, selection, **read)
+        return frames.records(of_workflows(table, workflow_id), policy, **shape)
+
+    def _places(self, wanted: Sequence[str] | None) -> list[Path] | None:
+        """Return what is enough to read of the documents; None for all of them."""
+        if wanted is None:
+            return None
+        places = frames.places(wanted)
+        alone = all(self.masking.stands_alone(place.in_document) for place in places)
+        return places if alone and self.records.can_extract(places) else None
 
     def count_records(
         self,
@@ -487,6 +532,12 @@ def _wanted(chosen: Sequence[str] | str | None) -> tuple[Sequence[str] | None, b
             raise InvalidOption(f"columns= takes a list such as [{chosen!r}], or 'all'")
         return None, True
     return chosen, False
+
+
+def _chunksize(chunksize: int) -> int:
+    if isinstance(chunksize, bool) or not isinstance(chunksize, int) or chunksize < 1:
+        raise InvalidOption(f"chunksize={chunksize!r} is no number of rows of a chunk, such as 10_000")
+    return chunksize
 
 
 def _limit(limit: int | None) -> int | None:

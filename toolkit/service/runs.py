@@ -13,7 +13,8 @@ from toolkit import columns, frames
 from toolkit._version import __version__
 from toolkit.errors import RunExists, WorkflowNotFound
 from toolkit.importers import ImportedFile, ImportedRecord, ImportedRun, gather
-from toolkit.service.combined import CombinedCalls
+from toolkit.service.checking import CheckingCalls
+from toolkit.service.iteration import IterationCalls
 from toolkit.storage import rows
 from toolkit.storage.archive import Removal
 from toolkit.storage.base import WorkflowId, encode_for_writing
@@ -35,7 +36,7 @@ _RUNS: Final = uuid.UUID("6f6f0e5c-6b0f-5d3c-9f0c-2b9a4c1d7e11")
 """Names the runs in a database whose workflow ids are uuids: the same run has the same id everywhere."""
 
 
-class RunCalls(CombinedCalls):
+class RunCalls(IterationCalls, CheckingCalls):
     """Test runs in, reports out."""
 
     def import_junit(

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from toolkit.errors import DataWarning
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     import sqlalchemy as sa
 
@@ -29,6 +29,9 @@ _LENIENT: Final = re.compile(
 
 def arrow_type(name: str) -> pa.DataType:
     """Return the Arrow type of a column by its name: times, integers, and text for everything else."""
+    if "." in name:
+        # A place in a document, whatever it is called there, travels as JSON text.
+        return pa.string()
     if name.endswith(_TIME_ENDINGS):
         return TIME
     return pa.int64() if name in _INTEGERS else pa.string()
@@ -50,17 +53,49 @@ def fetch(connection: sa.Connection, statement: sa.Select[Any]) -> pa.Table:
         One column per column of the statement: times `timestamp[us, UTC]`, counts `int64`, everything else `string`.
     """
     result = connection.execute(statement)
-    names = list(result.keys())
-    stored = pa.schema([(name, pa.string() if arrow_type(name) == TIME else arrow_type(name)) for name in names])
-    batches = [
-        pa.record_batch(
-            [pa.array(column, field.type) for column, field in zip(zip(*rows, strict=True), stored, strict=True)],
-            stored,
-        )
-        for rows in result.partitions(_ROWS_AT_ONCE)
-    ]
-    table = pa.Table.from_batches(batches, stored)
-    for position, name in enumerate(names):
+    stored = _stored(result)
+    return _typed(pa.Table.from_batches([_batch(rows, stored) for rows in result.partitions(_ROWS_AT_ONCE)], stored))
+
+
+def stream(connection: sa.Connection, statement: sa.Select[Any], rows: int) -> Iterator[pa.Table]:
+    """Run a SELECT and return its rows part by part, none of which is kept.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        In a transaction that stays open while the parts are read.
+    statement : sqlalchemy.Select
+        Whose times are selected as text.
+    rows : int
+        Rows of a part.
+
+    Yields
+    ------
+    pyarrow.Table
+        As `fetch` gives it; at least one, which may be empty.
+    """
+    with connection.execution_options(yield_per=rows).execute(statement) as result:
+        stored = _stored(result)
+        some = False
+        for part in result.partitions(rows):
+            some = True
+            yield _typed(pa.Table.from_batches([_batch(part, stored)], stored))
+        if not some:
+            yield _typed(stored.empty_table())
+
+
+def _stored(result: sa.CursorResult[Any]) -> pa.Schema:
+    types = [(name, arrow_type(name)) for name in result.keys()]  # noqa: SIM118 - a result is no dict
+    return pa.schema([(name, pa.string() if kind == TIME else kind) for name, kind in types])
+
+
+def _batch(rows: Sequence[Sequence[Any]], stored: pa.Schema) -> pa.RecordBatch:
+    found = zip(*rows, strict=True)
+    return pa.record_batch([pa.array(column, field.type) for column, field in zip(found, stored, strict=True)], stored)
+
+
+def _typed(table: pa.Table) -> pa.Table:
+    for position, name in enumerate(table.column_names):
         if arrow_type(name) == TIME:
             table = table.set_column(position, name, _times(table.column(name), name))
     return table

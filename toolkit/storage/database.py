@@ -24,7 +24,10 @@ STATEMENT_TIMEOUT: Final = 600
 LOCK_TIMEOUT: Final = 30
 """Seconds a statement may wait for a lock on PostgreSQL."""
 
-# Per transaction, because behind a pooler no session lasts; UTC and ISO because times are read as text.
+# Per transaction, because behind a pooler no session lasts; UTC and ISO because times are read as text. A write is not
+# said to be one: a role that may only read by default stays so.
+_READ: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; "
+_WRITE: Final = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; "
 _SETTINGS: Final = (
     f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}s'; SET LOCAL lock_timeout = '{LOCK_TIMEOUT}s'; "
     "SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD'"
@@ -62,10 +65,13 @@ class Database:
         Set when the database was looked at.
     actor : str
         Who acts, for the list of changes.
+    writes : int
+        Transactions that wrote here and ended, committed or not: what was read at another count may be old.
     """
 
     tables: Tables
     actor: str = "unknown"
+    writes: int = 0
 
     def __init__(
         self,
@@ -90,6 +96,17 @@ class Database:
         """Forget which thread is in a transaction, and who waits for the one connection."""
         self._turn: AbstractContextManager[Any] = threading.RLock() if self._one_connection else nullcontext()
         self._running = threading.local()
+        self._counting = threading.Lock()
+
+    @property
+    def has_one_connection(self) -> bool:
+        """Whether all threads share one connection, so that no transaction can stay open beside another."""
+        return self._one_connection
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether the calling thread is in a transaction."""
+        return getattr(self._running, "now", None) is not None
 
     def look(self) -> None:
         """Look at the tables again, after they were made or an archive was set up."""
@@ -110,6 +127,19 @@ class Database:
         else:
             with self._transaction(write=False) as connection:
                 yield connection
+
+    @contextmanager
+    def read_apart(self) -> Iterator[sa.Connection]:
+        """Open a transaction that sees one snapshot for as long as its reader takes, apart from the thread's others.
+
+        Nothing joins it: what is written meanwhile is written, and read by other calls, as if it were not there.
+
+        Yields
+        ------
+        sqlalchemy.Connection
+        """
+        with self._transaction(write=False, joined=False) as connection:
+            yield connection
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
@@ -150,21 +180,28 @@ class Database:
             raise ReadOnly(f"this connection is read-only: {self.read_only} asked for it")
 
     @contextmanager
-    def _transaction(self, *, write: bool) -> Iterator[sa.Connection]:
+    def _transaction(self, *, write: bool, joined: bool = True) -> Iterator[sa.Connection]:
         if self._closed:
             raise ServiceClosed("this service was closed; connect again")
         try:
             with self._turn, self.engine.connect() as connection:
-                yield from self._begun(connection, write=write)
+                yield from self._begun(connection, write=write, joined=joined)
         except sa.exc.SQLAlchemyError as error:
             raise translate(error) from None
+        finally:
+            if write:
+                # One that failed may have been committed all the same, when the connection was lost on the way.
+                with self._counting:
+                    self.writes += 1
 
-    def _begun(self, connection: sa.Connection, *, write: bool) -> Iterator[sa.Connection]:
-        if self.dialect.name == "postgresql":
-            # A given engine may be set to autocommit: the level is said here, so that a transaction is one.
-            level = "READ COMMITTED" if write else "REPEATABLE READ"
-            connection = connection.execution_options(isolation_level=level, postgresql_readonly=not write)
+    def _begun(self, connection: sa.Connection, *, write: bool, joined: bool) -> Iterator[sa.Connection]:
+        if self.dialect.name == "postgresql" and getattr(connection.connection.dbapi_connection, "autocommit", False):
+            # A given engine may commit by itself: with a level, a transaction is one.
+            connection = connection.execution_options(isolation_level="READ COMMITTED")
         with connection.begin(), self._set_up(connection, write=write):
+            if not joined:
+                yield connection
+                return
             self._running.now = Running(connection, write)
             try:
                 yield connection
@@ -173,7 +210,7 @@ class Database:
 
     def _set_up(self, connection: sa.Connection, *, write: bool) -> AbstractContextManager[None]:
         if self.dialect.name == "postgresql":
-            connection.exec_driver_sql(_SETTINGS)
+            connection.exec_driver_sql((_WRITE if write else _READ) + _SETTINGS)
             return nullcontext()
         _begin_sqlite(connection, write=write)
         return nullcontext() if write else _query_only(connection)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from toolkit.patterns import Pattern
+
+# Keys that need no escape in JSON, whoever wrote it.
+_PLAIN_KEY = re.compile(r"[\w .:@-]+", re.ASCII)
 
 Condition = ColumnElement[bool]
 Column = ColumnElement[Any]
@@ -74,6 +78,10 @@ class Dialect(ABC):
     @abstractmethod
     def json_type(self, column: Column) -> Column:
         """Return a JSON column's type: string, number, boolean, array, object or null."""
+
+    @abstractmethod
+    def json_place(self, column: Column, keys: Sequence[str]) -> Column | None:
+        """Read what stands at a place in a JSON column, as JSON text; None when this database cannot name the place."""
 
     @abstractmethod
     def by_code_point(self, column: Column) -> Column:
@@ -142,6 +150,16 @@ class SQLite(Dialect):
         named = sa.case(names, value=kind, else_=sa.func.coalesce(kind, "null"))
         return sa.case((sa.func.json_valid(sa.func.coalesce(column, "null")) == 0, "invalid"), else_=named)
 
+    def json_place(self, column: Column, keys: Sequence[str]) -> Column | None:
+        """Read what stands at a place, as JSON text.
+
+        SQLite compares a key as it is written in the text, so only keys that everybody writes alike can be named.
+        """
+        if not all(_PLAIN_KEY.fullmatch(key) for key in keys):
+            return None
+        path = "$" + "".join(f'."{key}"' for key in keys)
+        return sa.case((sa.func.json_valid(column) == 1, column.op("->", return_type=sa.Text())(path)))
+
     def by_code_point(self, column: Column) -> Column:
         """Compare text as SQLite does: by code point."""
         return column
@@ -193,6 +211,13 @@ class PostgreSQL(Dialect):
     def json_type(self, column: Column) -> Column:
         """Return a JSON column's type."""
         return sa.func.coalesce(sa.func.jsonb_typeof(sa.cast(column, postgresql.JSONB)), "null")
+
+    def json_place(self, column: Column, keys: Sequence[str]) -> Column | None:
+        """Read what stands at a place, as JSON text; a text key never reaches into an array."""
+        place: Column = sa.cast(column, postgresql.JSONB)
+        for key in keys:
+            place = place.op("->", return_type=postgresql.JSONB())(sa.cast(sa.literal(key), sa.Text))
+        return sa.cast(place, sa.Text)
 
     def by_code_point(self, column: Column) -> Column:
         """Compare text by code point, whatever the database's collation."""

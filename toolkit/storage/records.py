@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from toolkit import columns, jsonvalue
-from toolkit.errors import InvalidOption, RecordExists, RecordNotFound
+from toolkit.errors import InvalidOption, InvalidPath, RecordExists, RecordNotFound
 from toolkit.model import RecordFilter
 from toolkit.storage import bulk, rows
 from toolkit.storage.archive import REPLACE, Removal
@@ -15,12 +15,13 @@ from toolkit.storage.base import BaseStorage, WorkflowId, WorkflowIds
 from toolkit.storage.merge import Patch, merge
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pyarrow as pa
 
     from toolkit.jsonvalue import JSONValue
-    from toolkit.storage.dialects import Condition
+    from toolkit.paths import Path
+    from toolkit.storage.dialects import Column, Condition
     from toolkit.storage.rows import Row
 
 _MODES = ("create", "update", "upsert")
@@ -76,7 +77,7 @@ class RecordStorage(BaseStorage):
         selection: RecordFilter | None = None,
         *,
         limit: int | None = None,
-        documents: bool = True,
+        places: Sequence[Path] | None = None,
     ) -> pa.Table:
         """Read records.
 
@@ -88,28 +89,91 @@ class RecordStorage(BaseStorage):
             Which of their records; all when left out.
         limit : int, optional
             At most that many.
-        documents : bool, default True
-            Read the JSON documents too; they are most of what is sent.
+        places : sequence of Path, optional
+            What to read of the documents, which are most of what is sent; all of them when left out.
 
         Returns
         -------
         pyarrow.Table
-            Column `workflow_id`, the record columns, and where asked for `data` as JSON text, one row per record,
-            ordered by `created_at` and `record_id`.
+            Column `workflow_id`, the record columns, and as JSON text `data`, or one column per place, named by its
+            path; one row per record, ordered by `created_at` and `record_id`.
         """
+        with self.database.read() as connection:
+            return bulk.fetch(connection, self._statement(workflow_ids, selection, limit=limit, places=places))
+
+    def stream(
+        self,
+        connection: sa.Connection,
+        workflow_ids: WorkflowIds,
+        selection: RecordFilter,
+        rows_at_once: int,
+        *,
+        limit: int | None = None,
+        places: Sequence[Path] | None = None,
+    ) -> Iterator[pa.Table]:
+        """Read records part by part, in a transaction of the caller's; see `query`.
+
+        Parameters
+        ----------
+        connection : sqlalchemy.Connection
+            In a transaction that stays open while the parts are read.
+        workflow_ids : str, iterable of str, or Pattern
+            One workflow, several, or a pattern.
+        selection : RecordFilter
+            Which of their records.
+        rows_at_once : int
+            Records of a part.
+        limit : int, optional
+            At most that many.
+        places : sequence of Path, optional
+            What to read of the documents; all of them when left out.
+
+        Returns
+        -------
+        iterator of pyarrow.Table
+        """
+        statement = self._statement(workflow_ids, selection, limit=limit, places=places)
+        return bulk.stream(connection, statement, rows_at_once)
+
+    def _statement(
+        self,
+        workflow_ids: WorkflowIds,
+        selection: RecordFilter | None,
+        *,
+        limit: int | None,
+        places: Sequence[Path] | None,
+    ) -> sa.Select[Any]:
         order = [
             self.table.c.created_at.asc().nulls_last(),
             *(self.dialect.by_code_point(self.table.c[name]) for name in ("record_id", columns.WORKFLOW_ID)),
         ]
-        last = [columns.DATA] if documents else []
-        statement = (
-            sa.select(*self.select(columns.WORKFLOW_ID, *columns.RECORD_COLUMNS, *last))
+        documents = self.select(columns.DATA) if places is None else [self._place(path) for path in places]
+        return (
+            sa.select(*self.select(columns.WORKFLOW_ID, *columns.RECORD_COLUMNS), *documents)
             .where(self.condition(workflow_ids, selection))
             .order_by(*order)
             .limit(limit)
         )
-        with self.database.read() as connection:
-            return bulk.fetch(connection, statement)
+
+    def can_extract(self, places: Sequence[Path]) -> bool:
+        """Tell whether the database can read every one of some places by itself.
+
+        Parameters
+        ----------
+        places : sequence of Path
+            Of the documents.
+
+        Returns
+        -------
+        bool
+        """
+        return all(self.dialect.json_place(self.table.c.data, place.in_document) is not None for place in places)
+
+    def _place(self, path: Path) -> Column:
+        found = self.dialect.json_place(self.table.c.data, path.in_document)
+        if found is None:
+            raise InvalidPath(f"this database cannot read {str(path)!r} alone")
+        return found.label(str(path))
 
     def count(
         self, workflow_ids: WorkflowIds, selection: RecordFilter | None = None, by: Sequence[str] = ()

@@ -88,14 +88,17 @@ _BY_WORDS: Final[tuple[tuple[str, _Meaning], ...]] = (
     (r"database \".*\" does not exist", _BY_STATE["3D000"]),
     (r"too many (clients|connections)|remaining connection slots", _BY_STATE["53300"]),
     (r"failed to resolve host|could not translate host name", _NO_HOST),
-    (r"(?s)^(?!.*\"\d+\.\d+\.\d+\.\d+\").*\"[\da-f:]*:[\da-f:]*\".*(unreachable|Cannot assign|No route)", _ONLY_IPV6),
+    (
+        r"(?s)^(?!.*[\"(]\d+\.\d+\.\d+\.\d+[\")]).*[\"(][\da-f]*:[\da-f:]+[\")].*(unreachable|Cannot assign|No route)",
+        _ONLY_IPV6,
+    ),
     (r"does not support SSL|SSL error|certificate", _ENCRYPTION),
     (r"connection failed|connection is bad|connection timeout|Connection refused", _NO_SERVER),
 )
 
 # What the messages of these three name is an identifier of the statement, never a value.
 _NAMING_STATES: Final = frozenset({"42P01", "42703", "42501"})
-_NAMED_TABLE: Final = re.compile(r"(?:relation|table|view|sequence) \"?([\w.]+)")
+_NAMED_TABLE: Final = re.compile(r"(?:relation|table|view|sequence) \"?(?:\w+\.)?(\w+)")
 _NAMED_COLUMN: Final = re.compile(r"column \"?(?:\w+\.)?(\w+)")
 
 _BY_CODE: Final[dict[int, _Meaning]] = {

@@ -1,0 +1,108 @@
+"""A read in chunks: one snapshot, and the same columns and dtypes in every chunk."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Self
+
+from toolkit import frames
+from toolkit.errors import InvalidOption
+from toolkit.service.base import of_workflows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from types import TracebackType
+
+    import pandas as pd
+    import pyarrow as pa
+    import sqlalchemy as sa
+
+    from toolkit.masking import MaskingPolicy
+    from toolkit.storage.base import WorkflowIds
+    from toolkit.storage.database import Database
+
+
+class RecordChunks:
+    """Records as DataFrames of at most `chunksize` rows, read while they are asked for.
+
+    Made by `query_records(…, chunksize=…)`. It is a context manager: the snapshot lasts as long as its `with` block.
+    The documents are read twice, first to find out which columns there are and of which dtype.
+
+    Parameters
+    ----------
+    database : Database
+        Open.
+    read : callable
+        Gives the parts of the read, as Arrow tables, within a transaction.
+    workflow_ids : str, iterable of str, or Pattern
+        As the read was given it.
+    policy : MaskingPolicy or None
+        Hides values by their names; None shows everything.
+    flatten : bool
+        Whether documents become columns.
+    wanted : sequence of str or None
+        Record columns and paths to keep.
+    history : bool
+        Whether a flat frame has the column `history`.
+
+    Examples
+    --------
+    >>> import toolkit
+    >>> service = toolkit.connect(":memory:", create=True)
+    >>> number = service.create_records("nightly", [{"record_id": f"a_{n}", "fields.n": n} for n in range(5)])
+    >>> with service.query_records("nightly", chunksize=2) as chunks:
+    ...     [len(chunk) for chunk in chunks]
+    [2, 2, 1]
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        read: Callable[[sa.Connection], Iterator[pa.Table]],
+        workflow_ids: WorkflowIds,
+        policy: MaskingPolicy | None,
+        *,
+        flatten: bool,
+        wanted: Sequence[str] | None,
+        history: bool,
+    ) -> None:
+        self._database = database
+        self._read = read
+        self._workflow_ids = workflow_ids
+        self._policy = policy
+        self._options: dict[str, Any] = {"flatten": flatten, "wanted": wanted, "history": history}
+        self._open = ExitStack()
+        self._parts: Iterable[pa.Table] | None = None
+
+    def __enter__(self) -> Self:
+        connection = self._open.enter_context(self._database.read_apart())
+        try:
+            if self._options["flatten"]:
+                self._options["layout"] = self._layout(self._read(connection))
+            self._parts = self._read(connection)
+            if self._database.has_one_connection:
+                # Nothing may stay open on the one connection that all calls share.
+                self._parts = list(self._parts)
+                self._open.close()
+        except BaseException:
+            self._open.close()
+            raise
+        return self
+
+    def _layout(self, parts: Iterable[pa.Table]) -> frames.Layout:
+        layout = frames.empty_layout(history=self._options["history"], wanted=self._options["wanted"])
+        for part in parts:
+            layout.add(frames.masked_documents(part, self._policy))
+        return layout
+
+    def __iter__(self) -> Iterator[pd.DataFrame]:
+        if self._parts is None:
+            raise InvalidOption("a read in chunks is a context manager: with service.query_records(…) as chunks: …")
+        for part in self._parts:
+            yield frames.records(of_workflows(part, self._workflow_ids), self._policy, **self._options)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._parts = None
+        self._open.close()
