@@ -41,7 +41,8 @@ def test_the_commands_of_a_document_run(document: Path, tmp_path: Path) -> None:
 def test_every_block_is_of_a_kind_that_is_run() -> None:
     for document in DOCUMENTS:
         kinds = {kind for kind, _ in FENCE.findall(document.read_text(encoding="utf-8"))}
-        assert kinds <= {"python", "sh"}, document
+        # JavaScript stands in the migration guide alone, as what a call used to be: it is read, not run.
+        assert kinds <= ({"python", "sh", "js"} if document.name == "migration.md" else {"python", "sh"}), document
 
 
 def test_links_between_documents_lead_somewhere() -> None:

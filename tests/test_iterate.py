@@ -29,8 +29,8 @@ def ids(service: Service, workflow_id: str) -> list[str]:
 
 def columns(service: Service, workflow_id: str, name: str) -> dict[str, Any]:
     """Return one column of every record, by record id."""
-    frame = service.query_records(workflow_id)
-    return {row: None if pd.isna(value) else value for row, value in zip(frame["record_id"], frame[name], strict=True)}
+    cells: list[Any] = [None if pd.isna(value) else value for value in service.query_records(workflow_id)[name]]
+    return dict(zip(service.query_records(workflow_id)["record_id"], cells, strict=True))
 
 
 def statuses(service: Service, workflow_id: str) -> list[Any]:
@@ -58,9 +58,10 @@ def test_each_record_goes_through_the_body_once_and_is_complete(
     assert [one["record_id"] for one in seen] == ids
     assert repr(result) == "IterationResult(processed=3, failed=0, total=3)"
     assert (result.results, result.errors) == ({}, {})
-    for one in service.query_records(workflow_id).itertuples():
-        assert (one.status, one.retry_count, pd.isna(one.error_message)) == ("complete", 0, True)
-        assert one.created_at <= one.processed_at == one.updated_at
+    for name in ids:
+        one = record(service, workflow_id, name)
+        assert (one["status"], one["retry_count"], one["error_message"]) == ("complete", 0, None)
+        assert one["created_at"] <= one["processed_at"] == one["updated_at"]
     assert service.iterate_records(workflow_id, "a_*", body=seen.append).total == 0
 
 

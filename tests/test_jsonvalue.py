@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from toolkit import jsonvalue
@@ -131,6 +131,14 @@ def test_a_number_that_a_double_changes_is_read_as_a_decimal(text: str, value: A
     found = jsonvalue.decode(text)
     assert jsonvalue.same(found, value)
     assert jsonvalue.same(jsonvalue.decode(f'["x", {text}]'), ["x", value])
+
+
+@given(st.from_regex(r"-?(0|[1-9][0-9]{0,20})\.[0-9]{1,20}([eE][-+]?[0-9]{1,3})?", fullmatch=True))
+@example("90071992547409.93")
+def test_no_number_is_changed_by_being_read(text: str) -> None:
+    found = jsonvalue.decode(text)
+    assert Decimal(repr(found) if isinstance(found, float) else found) == Decimal(text)
+    assert jsonvalue.decode(text, exact=True) == Decimal(text)
 
 
 def test_the_longest_integers_come_back_with_either_sign() -> None:

@@ -130,6 +130,16 @@ def test_the_columns_share_the_room_there_is(cells: list[tuple[str, str, int]], 
     assert min(widths) > 0
 
 
+def test_a_path_in_a_table_is_folded_and_never_cut(capsys: pytest.CaptureFixture[str]) -> None:
+    path = "/reports/" + "x" * 300
+    shown = printed(capsys, pd.DataFrame({"path": [path], "text": [path]}))
+    table = pd.DataFrame({"path": [path], "text": [path]})
+    printing.table(table, whole=["path"])
+    whole = capsys.readouterr().out
+    assert "".join(shown).count("x") < 150
+    assert whole.count("x") > 300
+
+
 def test_a_frame_without_rows_shows_its_headings(capsys: pytest.CaptureFixture[str]) -> None:
     assert printed(capsys, pd.DataFrame({"key": [], "count": []}))[0].split() == ["key", "count"]
 

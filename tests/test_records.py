@@ -419,3 +419,30 @@ def test_an_id_of_another_type_is_an_error_not_a_silence(service: Service, workf
         ):
             with pytest.raises((toolkit.InvalidValue, toolkit.InvalidOption), match=r"record|text"):
                 call()
+
+
+def test_many_patches_are_written_together_and_none_when_one_is_wrong(
+    service: toolkit.UnifiedDataService, workflow_id: str
+) -> None:
+    service.create_records(workflow_id, [{"record_id": f"a_{n}", "fields.n": n} for n in range(3)])
+    patches = [
+        ("a_0", {"vars.label": "x", "status": "complete"}),
+        ("a_2", {"error_message": "late", "retry_count": 2}),
+        ("a_0", {"vars.other": 1, "history[+]": {"step": 1}}),
+    ]
+    assert service.update_records(workflow_id, patches) == 2
+    first, second, third = (service.get_record(workflow_id, f"a_{n}") or {} for n in range(3))
+    assert first["data"] == {
+        "fields": {"n": 0},
+        "vars": {"label": "x", "other": 1},
+        "targets": {},
+        "history": [{"step": 1}],
+    }
+    assert (first["status"], second["status"], third["status"]) == ("complete", "discovered", "discovered")
+    assert (third["error_message"], third["retry_count"], second["retry_count"]) == ("late", 2, 0)
+    with pytest.raises(toolkit.RecordNotFound, match="a_9"):
+        service.update_records(workflow_id, {"a_0": {"status": "failed"}, "a_9": {"status": "failed"}})
+    with pytest.raises(toolkit.InvalidPath, match="a_1"):
+        service.update_records(workflow_id, {"a_0": {"status": "failed"}, "a_1": {"labels": 1}})
+    assert (service.get_record(workflow_id, "a_0") or {})["status"] == "complete"
+    assert service.update_records(workflow_id, {}) == 0

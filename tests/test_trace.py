@@ -153,7 +153,7 @@ CALLS: dict[str, tuple[int, Callable[[Service, str, int], Any]]] = {
     "get_stats": (2, lambda service, w, _: service.get_stats(w)),
     "get_data": (3, lambda service, w, _: service.get_data(w)),
     "set_variable": (2, lambda service, w, _: service.set_variable(w, "key_0", 7)),
-    "set_variables": (2, lambda service, w, n: service.set_variables(w, many(n))),
+    "set_variables": (2, lambda service, w, n: service.set_variables(w, dict.fromkeys(many(n), "new"))),
     "update_record": (2, lambda service, w, _: service.update_record(w, "email_0", {"vars.x": 1})),
     "create_records": (
         2,

@@ -6,11 +6,18 @@ import traceback
 from types import MappingProxyType
 from typing import Any
 
+import jsonschema
+import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import toolkit
+from toolkit import jsonvalue
 from toolkit.errors import InvalidOption, InvalidValue
-from toolkit.validation import check
+from toolkit.masking import HIDDEN
+from toolkit.validation import DRAFTS, NOT_CHECKED, Schema, check, delicate, place, validator
+from toolkit.validation.rules import FORMATS
 
 PERSON = {
     "type": "object",
@@ -128,3 +135,391 @@ def test_a_value_that_breaks_its_schema_is_not_written(service: toolkit.UnifiedD
     with pytest.raises(InvalidValue, match="variable 'age' breaks the rule type: the schema says type: 'integer'"):
         service.set_variable(workflow_id, "age", "old", schema={"type": "integer"})
     assert service.get_variable(workflow_id, "age") == 3
+
+
+def told(value: Any, schema: Schema, *, masked: bool = False) -> list[tuple[str, str]]:
+    return [(problem.path, problem.rule) for problem in validator(schema).problems(value, masked=masked)]
+
+
+def test_every_broken_rule_is_a_problem_of_its_own_in_the_order_of_places() -> None:
+    value = {"tags": ["a", "c", "d"], "a.b": 10, "typo": 1, "other": 2}
+    assert told(value, PERSON) == [
+        ('"a.b"', "maximum"),
+        ("name", "required"),
+        ("other", "additionalProperties"),
+        ("typo", "additionalProperties"),
+        ("tags[1]", "enum"),
+        ("tags[2]", "enum"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("steps", "text"),
+    [
+        ((), ""),
+        ((0,), "[0]"),
+        (("fields", "items", 3, "price"), "fields.items[3].price"),
+        ((0, 1, "a"), "[0][1].a"),
+        (("a.b", "", "c[0]", "0"), '"a.b"."".\\"c[0]\\".0'.replace("\\", "")),
+    ],
+)
+def test_a_place_is_a_path_with_positions_in_brackets(steps: tuple[str | int, ...], text: str) -> None:
+    assert place(steps) == text
+
+
+STEPS = st.lists(st.one_of(st.integers(0, 20), st.text(alphabet='ab.[]"0 é', max_size=4)), max_size=4).map(tuple)
+
+
+@given(STEPS, STEPS)
+def test_two_places_are_never_written_alike(one: tuple[str | int, ...], other: tuple[str | int, ...]) -> None:
+    assert (place(one) == place(other)) == (one == other)
+
+
+def test_the_words_of_a_long_schema_are_cut() -> None:
+    (problem,) = validator({"enum": [f"choice {number}" for number in range(10_000)]}).problems("SECRET")
+    assert problem.message.startswith("the schema says enum: ['choice 0', 'choice 1'")
+    assert len(problem.message) < 120
+    assert problem.message.endswith("…")
+
+
+ASKING = [
+    ({"type": "integer"}, "the schema says type: 'integer'"),
+    ({"const": 1}, "the schema says const: 1"),
+    ({"enum": [1, 2]}, "the schema says enum: [1, 2]"),
+    ({"minLength": 90}, "the schema says minLength: 90"),
+    ({"maxLength": 1}, "the schema says maxLength: 1"),
+    ({"pattern": "^x"}, "the schema says pattern: '^x'"),
+    ({"format": "date"}, "the schema says format: 'date'"),
+    ({"anyOf": [{"type": "null"}, {"maxLength": 2}]}, "none of the schemas under anyOf fits"),
+    ({"oneOf": [{"type": "null"}, {"maxLength": 2}]}, "none of the schemas under oneOf fits"),
+    ({"oneOf": [{}, {"type": "string"}]}, "more than one of the schemas under oneOf fits"),
+    ({"not": {"type": "string"}}, "the schema says not: {'type': 'string'}"),
+    ({"if": {}, "then": {"maxLength": 1}}, "the schema says maxLength: 1"),
+    ({"if": {}, "then": False}, "the schema allows no value here"),
+    (False, "the schema allows no value here"),
+]
+
+
+@pytest.mark.parametrize(("schema", "message"), ASKING, ids=str)
+def test_a_message_says_what_the_schema_asks_for_and_never_the_value(schema: Schema, message: str) -> None:
+    (problem,) = validator(schema).problems("SECRET value")
+    assert problem.message == message
+
+
+@pytest.mark.parametrize("value", [None, 0, "", [], {"a": 1}])
+def test_the_schemas_true_and_false_take_everything_and_nothing(value: Any) -> None:
+    assert told(value, True) == []  # noqa: FBT003
+    assert told(value, False) == [("", "false")]  # noqa: FBT003
+    assert told({"a": value}, {"properties": {"a": False}}) == [("a", "false")]
+
+
+FORMS = {
+    "date": ("2024-02-29", "2023-02-29"),
+    "date-time": ("2024-05-01T10:00:00Z", "2024-05-01 10:00"),
+    "time": ("10:00:00+02:00", "10:00"),
+    "duration": ("P1DT2H", "1 day"),
+    "email": ("ada@example.com", "ada"),
+    "idn-email": ("ädä@example.com", "ädä"),
+    "hostname": ("db.example.com", "-db-.example.com"),
+    "idn-hostname": ("bücher.example", "-"),
+    "ipv4": ("127.0.0.1", "127.0.0.256"),
+    "ipv6": ("::1", "1::2::3"),
+    "uri": ("https://example.com/a?b=c", "/a"),
+    "uri-reference": ("/a", "\\\\a"),
+    "iri": ("https://example.com/ä", "ä"),
+    "iri-reference": ("/ä", "\\\\ä"),
+    "uri-template": ("/a/{b}", "/a/{b"),
+    "uuid": ("6f6f0e5c-6b0f-5d3c-9f0c-2b9a4c1d7e11", "6f6f0e5c"),
+    "json-pointer": ("/a/0", "a"),
+    "relative-json-pointer": ("1/a", "/a"),
+    "regex": ("^a+$", "("),
+}
+
+
+@pytest.mark.parametrize("draft", DRAFTS)
+@pytest.mark.parametrize("form", FORMS)
+def test_every_format_is_checked_in_every_draft(form: str, draft: str) -> None:
+    good, bad = FORMS[form]
+    schema = {"$schema": draft, "format": form}
+    assert told(good, schema) == told(17, schema) == []
+    assert told(bad, schema) == [("", "format")]
+
+
+def test_no_format_is_forgotten_here_and_an_unknown_one_forbids_nothing() -> None:
+    assert set(FORMS) == set(FORMATS.checkers)
+    assert told("anything", {"format": "made-up"}) == []
+
+
+def test_a_check_of_a_format_that_stumbles_over_a_text_says_no() -> None:
+    assert told("²²", {"format": "relative-json-pointer"}) == [("", "format")]
+
+
+@pytest.mark.parametrize(
+    ("schema", "message"),
+    [
+        ({"$schema": "https://json-schema.org/draft-07/schema#"}, r"is of a draft that is not known; \$schema may be"),
+        ({"$schema": 7}, "is of a draft that is not known"),
+        ({"$defs": {"a": {"$schema": "http://json-schema.org/draft-07/schema#"}}}, "mixes drafts"),
+        ({"properties": {"rare": {"$ref": "#/$defs/no"}}}, "refers to '#/\\$defs/no', which is not in it"),
+        ({"$dynamicRef": "#no"}, "refers to '#no', which is not in it"),
+        ({"patternProperties": {"(": {}}}, "is broken at .*: no regular expression"),
+        (
+            {"$schema": "http://json-schema.org/draft-04/schema#", "patternProperties": {"(": {}}},
+            "is broken at patternProperties: '\\(' is no regular expression",
+        ),
+        ({"allOf": [{"$ref": "#"}]}, "refers to itself without an end"),
+        ({"const": float("nan")}, "is no JSON"),
+        ({"const": b"bytes"}, "is no JSON"),
+        ({1: 2}, "is no JSON"),
+    ],
+)
+def test_a_schema_that_cannot_be_used_is_refused_before_any_value_is_judged(schema: Any, message: str) -> None:
+    with pytest.raises(InvalidOption, match=f"^the schema for it {message}"):
+        validator(schema, "it")
+
+
+def test_the_same_schema_is_compiled_once_and_a_changed_one_again() -> None:
+    schema = {"type": "integer"}
+    first = validator(schema)
+    assert validator(dict(schema)) is first
+    schema["type"] = "string"
+    assert validator(schema) is not first
+    assert first.is_valid(1)
+
+
+def test_a_draft_named_again_inside_changes_nothing() -> None:
+    draft = "https://json-schema.org/draft/2020-12/schema"
+    schema = {
+        "$schema": draft,
+        "properties": {"a": {"$ref": "#/$defs/n"}},
+        "$defs": {"n": {"$schema": draft, "required": ["b"]}},
+    }
+    assert told({"a": {}}, schema) == [("a.b", "required")]
+
+
+def test_a_schema_that_comes_back_to_itself_names_places_as_exactly_as_elsewhere() -> None:
+    schema = {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "required": ["name"],
+        "properties": {"child": {"$ref": "#"}},
+    }
+    assert told({"name": 1, "child": {"child": {"name": 2}}}, schema) == [("child.name", "required")]
+
+
+@pytest.mark.parametrize(
+    ("number", "unit", "valid"),
+    [(19.99, 0.01, True), (0.3, 0.1, True), (0.35, 0.1, False), (7, 2, False), (10**400, 10, True), (1e308, 0.5, True)],
+)
+def test_a_multiple_is_decided_on_the_number_as_it_is_written(number: float, unit: float, valid: Any) -> None:
+    assert validator({"multipleOf": unit}).is_valid(number) is valid
+    assert validator({"multipleOf": unit}).is_valid(number, delicate=False) is valid
+
+
+@pytest.mark.parametrize("text", ["1e400", "1" * 5000, "0.1000000000000000001", "-1e999999999"])
+def test_numbers_that_no_double_holds_are_judged_too(text: str) -> None:
+    value = jsonvalue.decode(text)
+    whole = "." not in text
+    assert validator({"type": "number"}).is_valid(value)
+    assert validator({"type": "integer"}).is_valid(value) is whole
+    assert validator({"minimum": 0}).is_valid(value) is not text.startswith("-")
+    assert not validator({"multipleOf": 7.5}).is_valid(value)
+
+
+def test_a_value_nested_more_deeply_than_rules_can_follow_is_not_called_valid() -> None:
+    deep: Any = {}
+    for _ in range(499):
+        deep = {"a": deep}
+    tree = {"properties": {"a": {"$ref": "#"}}, "unevaluatedProperties": False}
+    assert told(deep, tree) == [("", NOT_CHECKED)]
+    with pytest.raises(InvalidValue, match=r"breaks the rule not checked: .* nested more deeply"):
+        check(deep, tree, "it")
+    assert validator({"type": "object"}).is_valid(deep, delicate=False)
+
+
+# --- what is hidden ---
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"type": "integer"},
+        {"type": "string"},
+        {"minLength": 3},
+        {"const": HIDDEN},
+        {"enum": ["a"]},
+        {"pattern": "^a"},
+        {"not": {"pattern": "^a"}},
+        {"anyOf": [{"type": "integer"}, {"minLength": 900}]},
+        {"$ref": "#/$defs/word"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("hidden", [HIDDEN, f"https://u:{HIDDEN}@example.com"])
+def test_a_rule_about_something_hidden_says_not_checked_whatever_the_mask_would_do(rule: Any, hidden: str) -> None:
+    schema = {"properties": {"token": rule}, "$defs": {"word": {"type": "string"}}}
+    assert told({"token": hidden}, schema, masked=True) == [("token", NOT_CHECKED)]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"const": {"token": "a"}},
+        {"enum": [{"token": "a"}]},
+        {"anyOf": [{"properties": {"token": {"const": "a"}}}, {"maxProperties": 0}]},
+        {"oneOf": [{"properties": {"token": {"const": "a"}}}, {"maxProperties": 0}]},
+        {"not": {"properties": {"token": {"pattern": "^a"}}}},
+        {"if": {"properties": {"token": {"pattern": "^a"}}}, "then": False},
+        {"if": {"properties": {"token": {"pattern": "^a"}}}, "else": False},
+    ],
+    ids=str,
+)
+def test_a_rule_that_would_have_to_look_at_something_hidden_says_so_at_its_own_place(rule: Any) -> None:
+    schema = {"properties": {"a": rule}}
+    assert told({"a": {"token": HIDDEN}}, schema, masked=True) == [("a", NOT_CHECKED)]
+    assert told([{"token": HIDDEN}], {"contains": rule}, masked=True) == [("", NOT_CHECKED)]
+
+
+def test_arrays_with_something_hidden_are_not_said_to_be_unique() -> None:
+    assert told([HIDDEN, HIDDEN], {"uniqueItems": True}, masked=True) == [("", NOT_CHECKED)]
+
+
+def test_rules_about_what_is_not_hidden_are_checked_as_ever() -> None:
+    schema = {
+        "required": ["token", "password", "n"],
+        "properties": {"token": {}, "n": {"anyOf": [{"type": "integer"}, {"type": "null"}]}},
+        "maxProperties": 2,
+        "additionalProperties": False,
+    }
+    assert told({"token": HIDDEN, "n": "x", "secret": HIDDEN}, schema, masked=True) == [
+        ("", "maxProperties"),
+        ("n", "anyOf"),
+        ("password", "required"),
+        ("secret", "additionalProperties"),
+    ]
+
+
+def test_text_that_says_hidden_is_ordinary_text_when_nothing_was_masked() -> None:
+    assert told({"a": HIDDEN}, {"properties": {"a": {"maxLength": 3}}}) == [("a", "maxLength")]
+
+
+# --- two judges, one verdict ---
+
+TEXTS = st.text(alphabet='ab1٣é\U0001f600 \n."-', max_size=4)
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-4, 4),
+    st.sampled_from([2**53, 2**53 + 1, 2**63, -(2**63), 2**64, 10**30, 1.0, 0.5, 0.1, 1e16, 1e300, -0.0, 2.0**53]),
+    st.floats(-4, 4, allow_nan=False),
+    TEXTS,
+    st.sampled_from(["2024-01-01", "2024-02-30", "a@b", "::1", "12:00:00Z"]),
+)
+NAMES = st.sampled_from(["a", "b", "a.b", ""])
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(NAMES, inner, max_size=3)),
+    max_leaves=8,
+)
+COUNTS = st.integers(0, 3)
+NUMBERS = st.one_of(st.integers(-3, 3), st.sampled_from([0.5, 1.0, -1.5, 2**53, 2**63]))
+ASSERTIONS: list[st.SearchStrategy[dict[str, Any]]] = [
+    st.fixed_dictionaries({name: strategy})
+    for name, strategy in {
+        "type": st.one_of(
+            st.sampled_from(["null", "boolean", "integer", "number", "string", "array", "object"]),
+            st.lists(st.sampled_from(["null", "integer", "number", "string"]), min_size=1, max_size=3, unique=True),
+        ),
+        "const": VALUES,
+        "enum": st.lists(VALUES, min_size=1, max_size=3),
+        "multipleOf": st.sampled_from([1, 2, 0.5, 0.1, 0.01, 3]),
+        **dict.fromkeys(["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"], NUMBERS),
+        **dict.fromkeys(["minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"], COUNTS),
+        "pattern": st.sampled_from([r"^a", r"b$", r"\d", r"^\w+$", ".", r"\s", "é", "[^a]", r"a.b", r"(?i)A"]),
+        "format": st.sampled_from(["date", "email", "ipv6", "time", "uuid", "regex", "uri", "made-up"]),
+        "uniqueItems": st.booleans(),
+        "required": st.lists(NAMES, max_size=3, unique=True),
+        "$ref": st.sampled_from(["#/$defs/one", "#/definitions/two"]),
+        "title": TEXTS,
+    }.items()
+]
+
+
+def joined(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    return {name: asked for part in parts for name, asked in part.items()}
+
+
+def compound(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    several = st.lists(inner, min_size=1, max_size=3)
+    named = st.dictionaries(NAMES, inner, max_size=3)
+    return st.one_of(
+        *(st.fixed_dictionaries({name: several}) for name in ("allOf", "anyOf", "oneOf")),
+        *(
+            st.fixed_dictionaries({name: inner})
+            for name in ("not", "items", "contains", "propertyNames", "additionalProperties")
+        ),
+        st.fixed_dictionaries({"properties": named}, optional={"additionalProperties": inner}),
+        st.fixed_dictionaries({"if": inner}, optional={"then": inner, "else": inner}),
+        st.lists(st.one_of(*ASSERTIONS), min_size=1, max_size=3).map(joined),
+    )
+
+
+SIMPLE = st.one_of(st.booleans(), *ASSERTIONS)
+SCHEMAS = st.recursive(SIMPLE, compound, max_leaves=6)
+# Those that `$ref` leads to hold no reference of their own, so that none of them goes round in a circle.
+TARGETS = st.one_of(*ASSERTIONS).filter(lambda schema: "$ref" not in schema)
+FAST_DRAFTS = sorted(draft for draft in DRAFTS if validator({"$schema": draft}).is_fast)
+
+
+@settings(max_examples=400)
+@given(st.sampled_from(FAST_DRAFTS), SCHEMAS, TARGETS, TARGETS, st.lists(VALUES, min_size=1, max_size=6))
+def test_the_fast_judge_and_the_exact_one_never_differ(
+    draft: str, schema: Any, one: Any, two: Any, values: Any
+) -> None:
+    whole = {"$schema": draft, "allOf": [schema], "$defs": {"one": one}, "definitions": {"two": two}}
+    judge = validator(whole)
+    texts = [jsonvalue.encode(value) for value in values]
+    for text, exact in zip(texts, delicate(pa.chunked_array([texts])), strict=True):
+        value = jsonvalue.decode(text)
+        assert judge.is_valid(value, delicate=exact) is judge.is_valid(value)
+        stock = jsonschema.validators.validator_for(whole)(whole, format_checker=FORMATS)
+        if "multipleOf" not in str(whole):
+            assert judge.is_valid(value) is stock.is_valid(value)
+
+
+def test_three_drafts_have_a_fast_judge() -> None:
+    assert len(FAST_DRAFTS) == 3
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"patternProperties": {"^a": {}}},
+        {"unevaluatedProperties": False},
+        {"contentEncoding": "base64"},
+        {"x-unit": "ms"},
+        {"minimum": 12345678901234567890},
+        {"$ref": "https://json-schema.org/draft/2020-12/schema"},
+        {"$schema": "http://json-schema.org/draft-04/schema#", "type": "integer"},
+        True,
+    ],
+    ids=str,
+)
+def test_what_the_two_might_judge_differently_is_left_to_the_exact_one(schema: Any) -> None:
+    assert not validator(schema).is_fast
+
+
+@pytest.mark.parametrize(
+    ("text", "exact"),
+    [
+        ('{"n": 123456789012345}', False),
+        ('{"n": 1234567890123456}', True),
+        ('{"n": "1234567890123456"}', False),
+        ('{"id": "6f6f0e5c-6b0f-5d3c-9f0c-2b9a4c1d7e11"}', False),
+        ("[0.1,1e5]", True),
+        ("-1E5", True),
+        ("0.12345678901234", True),
+        ("[-0.5]", False),
+    ],
+)
+def test_only_numbers_that_may_be_read_in_two_ways_are_delicate(text: str, exact: Any) -> None:
+    assert delicate(pa.chunked_array([[text]])) == [exact]

@@ -132,7 +132,7 @@ class ClearPlan:
 def _named(storage: VariableStorage | RecordStorage, workflow_id: str, names: tuple[str, ...]) -> Any:
     if not names:
         return None
-    return sa.and_(storage.in_workflow(workflow_id), storage.dialect.text_is_any_of(storage.name_column, names))
+    return storage.rows(workflow_id, names)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from toolkit.columns import STATUSES
+from toolkit.columns import STATUSES, WORKFLOW_ID
 from toolkit.errors import ToolkitError
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def import_junit(
     with connect(url) as service:
         result = service.import_junit(paths, run=run, variant=variant, replace=replace, create_workflow=create_workflow)
     errors = result["error"].dropna()
-    printing.table(result[result["error"].isna()].drop(columns="error"))
+    printing.table(result[result["error"].isna()].drop(columns="error"), whole=["path", WORKFLOW_ID])
     for error in errors:
         printing.message(error)
     if len(errors):
@@ -140,8 +140,9 @@ def report(
 
     with connect(url) as service:
         made = service.workflow(workflow).report(title=workflow)
+    saved = made.save(output)
     printing.line(made.summary.verdict)
-    printing.line(f"written to {made.save(output).absolute()}")
+    printing.line(f"written to {saved.absolute()}")
 
 
 def _workflows(service: UnifiedDataService) -> None:
@@ -150,7 +151,7 @@ def _workflows(service: UnifiedDataService) -> None:
     frame: pd.DataFrame = service.list_workflows()
     optional = [name for name in ("name", *STATUSES, "other") if not frame[name].any()]
     printing.heading(f"{len(frame):,} workflow{'' if len(frame) == 1 else 's'}")
-    printing.table(frame.drop(columns=["first_activity", *optional]))
+    printing.table(frame.drop(columns=["first_activity", *optional]), whole=["name", WORKFLOW_ID])
 
 
 def main() -> None:

@@ -70,13 +70,15 @@ def message(text: str) -> None:
     Console(stderr=True).print(_plain(text), soft_wrap=True)
 
 
-def table(frame: pd.DataFrame) -> None:
+def table(frame: pd.DataFrame, *, whole: Sequence[str] = ()) -> None:
     """Print a frame as a table that fits the terminal.
 
     Parameters
     ----------
     frame : pandas.DataFrame
         Masked; every row is printed. Numbers and times are never broken; text and headings give way.
+    whole : sequence of str, optional
+        Columns whose text is never cut: paths and ids.
     """
     from pandas.api import types  # noqa: PLC0415 - loaded by whoever made the frame
 
@@ -86,8 +88,8 @@ def table(frame: pd.DataFrame) -> None:
     numeric = [types.is_numeric_dtype(each) and not types.is_bool_dtype(each) for each in columns]
     fixed = [number or types.is_datetime64_any_dtype(each) for number, each in zip(numeric, columns, strict=True)]
     cells = [
-        [cell(value, grouped=number) for value in each.astype(object).where(each.notna(), None)]
-        for number, each in zip(numeric, columns, strict=True)
+        [cell(value, grouped=number, whole=name in whole) for value in each.astype(object).where(each.notna(), None)]
+        for name, number, each in zip(names, numeric, columns, strict=True)
     ]
     shared, gap = widths(names, cells, fixed, console.width)
     made = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False, header_style="bold")
@@ -142,7 +144,7 @@ def widths(
     return made, gap
 
 
-def cell(value: Any, *, grouped: bool = False) -> str:
+def cell(value: Any, *, grouped: bool = False, whole: bool = False) -> str:
     """Return one value as short text.
 
     Parameters
@@ -151,6 +153,8 @@ def cell(value: Any, *, grouped: bool = False) -> str:
         A cell of a frame.
     grouped : bool, default False
         Write the digits of an integer in groups of three: for a count, never for an id.
+    whole : bool, default False
+        Keep text that is longer than `MAXIMUM_CELL`.
 
     Returns
     -------
@@ -172,7 +176,7 @@ def cell(value: Any, *, grouped: bool = False) -> str:
         value = ", ".join(value)
     text = value if isinstance(value, str) else jsonvalue.encode(value)
     text = " ".join(text.split())
-    return text if len(text) <= MAXIMUM_CELL else text[: MAXIMUM_CELL - 1] + "…"
+    return text if whole or len(text) <= MAXIMUM_CELL else text[: MAXIMUM_CELL - 1] + "…"
 
 
 def _plain(text: str, style: str = "") -> Text:

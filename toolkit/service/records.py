@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, Unpack, overload
 
 from toolkit import columns, frames, jsonvalue
-from toolkit.errors import InvalidOption
+from toolkit.errors import InvalidOption, ToolkitError
 from toolkit.model import OneOrMany, Receipt, RecordFilter, RecordFilterOptions
 from toolkit.patterns import Pattern, PatternLike
 from toolkit.service.base import ServiceBase, of_workflows
 from toolkit.service.chunks import RecordChunks
 from toolkit.storage import rows
-from toolkit.storage.merge import check_patch
+from toolkit.storage.merge import Patch, check_patch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     import pandas as pd
 
@@ -445,9 +446,7 @@ class RecordCalls(ServiceBase):
         >>> service.update_record("nightly", "email_001", {"vars.label": "investor", "status": "complete"})
         {'record_id': 'email_001', 'updated': ['vars.label', 'status']}
         """
-        checked = check_patch(patch)
-        if not literal:
-            checked.refuse_masks(f"record {record_id!r}")
+        checked = _checked(record_id, patch, literal=literal)
         document = self.records.update(workflow_id, record_id, checked)
         if current_context is not None and getattr(current_context, "record_id", None) == record_id:
             # A program gets the numbers that a read would give it, not the exact ones that were written back.
@@ -455,6 +454,46 @@ class RecordCalls(ServiceBase):
             for name, value in checked.columns.items():
                 setattr(current_context, name, value)
         return {"record_id": record_id, "updated": list(patch)}
+
+    def update_records(
+        self,
+        workflow_id: WorkflowId,
+        patches: Mapping[str, Mapping[str, Any]] | Iterable[tuple[str, Mapping[str, Any]]],
+        *,
+        literal: bool = False,
+    ) -> int:
+        """Merge patches into many records, all or none, in one transaction; see `update_record`.
+
+        Parameters
+        ----------
+        workflow_id : str
+            The workflow.
+        patches : mapping, or iterable of (str, mapping)
+            A patch for each record id; several of one record are merged in their order.
+        literal : bool, default False
+            Write text that holds `[hidden]` as it is.
+
+        Returns
+        -------
+        int
+            Number of records.
+
+        Raises
+        ------
+        RecordNotFound, InvalidPath, InvalidValue, HiddenValue
+            Naming the record; nothing is written then.
+
+        Examples
+        --------
+        >>> import toolkit
+        >>> service = toolkit.connect(":memory:", create=True)
+        >>> number = service.create_records("nightly", [{"record_id": "a_1"}, {"record_id": "a_2"}])
+        >>> service.update_records("nightly", {"a_1": {"status": "complete"}, "a_2": {"vars.label": "x"}})
+        2
+        """
+        pairs = patches.items() if isinstance(patches, Mapping) else patches
+        checked = [(record_id, _checked(record_id, patch, literal=literal)) for record_id, patch in pairs]
+        return len(self.records.update_many(workflow_id, checked))
 
     def delete_record(
         self, workflow_id: WorkflowId, record_id: str, *, reason: str | None = None, archive: bool = True
@@ -524,6 +563,16 @@ class RecordCalls(ServiceBase):
         0
         """
         return self._receipt(self.records.delete_all(workflow_id, reason=reason, archive=archive))
+
+
+def _checked(record_id: str, patch: Mapping[str, Any], *, literal: bool) -> Patch:
+    try:
+        checked = check_patch(patch)
+    except ToolkitError as error:
+        raise type(error)(f"record {record_id!r}: {error}") from None
+    if not literal:
+        checked.refuse_masks(f"record {record_id!r}")
+    return checked
 
 
 def _wanted(chosen: Sequence[str] | str | None) -> tuple[Sequence[str] | None, bool]:

@@ -201,8 +201,13 @@ class BaseStorage(ABC):
 
     def row(self, workflow_id: object, name: str) -> Condition:
         """Return the condition that names one row, literally."""
-        jsonvalue.check_text(name, self.name.replace("_", " "))
-        return sa.and_(self.in_workflow(workflow_id), self.name_column == name)
+        return self.rows(workflow_id, [name])
+
+    def rows(self, workflow_id: object, names: Sequence[str]) -> Condition:
+        """Return the condition that names some rows, literally."""
+        for name in names:
+            jsonvalue.check_text(name, self.name.replace("_", " "))
+        return sa.and_(self.in_workflow(workflow_id), self.dialect.text_is_any_of(self.name_column, names))
 
     def select(self, *names: str) -> list[Column]:
         """Return columns as a bulk read wants them: JSON, times and uuids as text."""

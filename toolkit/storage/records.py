@@ -12,7 +12,7 @@ from toolkit.model import RecordFilter
 from toolkit.storage import bulk, rows
 from toolkit.storage.archive import REPLACE, Removal
 from toolkit.storage.base import BaseStorage, WorkflowId, WorkflowIds
-from toolkit.storage.merge import Patch, merge
+from toolkit.storage.merge import PATCH_COLUMNS, Patch, merge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -274,7 +274,7 @@ class RecordStorage(BaseStorage):
         """Find the rows that are there; locked, so that what goes to the archive is what is replaced."""
         if not ids:
             return []
-        condition = sa.and_(self.in_workflow(workflow_id), self.dialect.text_is_any_of(self.name_column, ids))
+        condition = self.rows(workflow_id, ids)
         statement = sa.select(self.name_column).where(condition).order_by(self.dialect.by_code_point(self.name_column))
         return list(connection.scalars(statement.with_for_update() if lock else statement))
 
@@ -357,20 +357,83 @@ class RecordStorage(BaseStorage):
         ------
         RecordNotFound, InvalidPath
         """
-        with self.database.write() as connection:
-            document = merge(self.read(workflow_id, name, lock=True, exact=True), value)
-            parameters = {"_data": jsonvalue.encode_exact(document)} if value.document else {}
-            statement = sa.update(self.table).where(self.row(workflow_id, name)).values(self._new_values(value))
-            connection.execute(statement, parameters)
-        return document
+        return self.update_many(workflow_id, [(name, value)])[name]
 
-    def _new_values(self, patch: Patch) -> dict[str, Any]:
-        values = {**patch.columns, "updated_at": self.dialect.now()}
+    def update_many(self, workflow_id: WorkflowId, patches: Sequence[tuple[str, Patch]]) -> dict[str, JSONValue]:
+        """Merge patches into records, all or none, under the rows' locks.
+
+        Parameters
+        ----------
+        workflow_id : str
+            The workflow.
+        patches : sequence of (str, Patch)
+            Record ids and checked patches; several of one record are merged in their order.
+
+        Returns
+        -------
+        dict of str to JSON value
+            The whole documents as they are now, their numbers exact, by record id.
+
+        Raises
+        ------
+        RecordNotFound, InvalidPath
+        """
+        with self.database.write() as connection:
+            documents = self._locked_documents(connection, workflow_id, [name for name, _ in patches])
+            changes: dict[str, dict[str, Any]] = {}
+            for name, patch in patches:
+                documents[name] = merge(documents[name], patch)
+                change = changes.setdefault(name, self._unchanged(name))
+                change |= self._changed(patch)
+                if patch.document:
+                    change |= {"_has_data": True, "_data": jsonvalue.encode_exact(documents[name])}
+            if changes:
+                connection.execute(self._update(workflow_id), list(changes.values()))
+        return documents
+
+    def _locked_documents(
+        self, connection: sa.Connection, workflow_id: WorkflowId, names: Sequence[str]
+    ) -> dict[str, JSONValue]:
+        """Read documents exactly, in one order, so that two writers wait for each other instead of deadlocking."""
+        if not names:
+            return {}
+        wanted = self.rows(workflow_id, names)
+        order = self.dialect.by_code_point(self.name_column)
+        statement = sa.select(*self.select(self.name, columns.DATA)).where(wanted).order_by(order).with_for_update()
+        found = {
+            row.record_id: None if row.data is None else jsonvalue.decode(row.data, exact=True)
+            for row in connection.execute(statement)
+        }
+        missing = [name for name in names if name not in found]
+        if missing:
+            several = f" and {len(missing) - 1:,} more" if len(missing) > 1 else ""
+            raise RecordNotFound(f"workflow {workflow_id!s} has no record {missing[0]!r}{several}; nothing was written")
+        return found
+
+    def _unchanged(self, name: str) -> dict[str, Any]:
+        values = dict.fromkeys((*PATCH_COLUMNS, columns.DATA))
+        flags = {f"_has_{column}": False for column in values}
+        return {"_name": name, **flags, **{f"_{column}": value for column, value in values.items()}}
+
+    def _changed(self, patch: Patch) -> dict[str, Any]:
+        values = dict(patch.columns)
         if values.get("processed_at") is not None:
             values["processed_at"] = self.dialect.time(values["processed_at"])
-        if patch.document:
-            values[columns.DATA] = self.dialect.json_value(self.table.c.data, "_data")
-        return values
+        flags = {f"_has_{column}": True for column in values}
+        return {**flags, **{f"_{column}": value for column, value in values.items()}}
+
+    def _update(self, workflow_id: WorkflowId) -> sa.Update:
+        """One statement for every patch: a column that a patch does not name keeps its value."""
+        new: dict[str, Any] = {
+            column: sa.bindparam(f"_{column}", type_=self.table.c[column].type) for column in PATCH_COLUMNS
+        }
+        new[columns.DATA] = self.dialect.json_value(self.table.c.data, "_data")
+        values = {
+            column: sa.case((sa.bindparam(f"_has_{column}", type_=sa.Boolean), value), else_=self.table.c[column])
+            for column, value in new.items()
+        }
+        row = sa.and_(self.in_workflow(workflow_id), self.name_column == sa.bindparam("_name", type_=sa.Text))
+        return sa.update(self.table).where(row).values({**values, "updated_at": self.dialect.now()})
 
     def removal(self, workflow_id: WorkflowId, condition: Condition, kind: str, **why: Any) -> Removal:
         """Describe the removal of records."""

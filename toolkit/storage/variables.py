@@ -235,7 +235,7 @@ class VariableStorage(BaseStorage):
         dict of str to str
             By key; without those that are not there.
         """
-        condition = sa.and_(self.in_workflow(workflow_id), self.dialect.text_is_any_of(self.name_column, some))
+        condition = self.rows(workflow_id, some)
         statement = sa.select(*self.select("key", "value")).where(condition).order_by("key").with_for_update()
         with self.database.write() as connection:
             return {row.key: row.value for row in connection.execute(statement) if row.value is not None}
@@ -306,7 +306,7 @@ class VariableStorage(BaseStorage):
             Keep the rows so that they can be brought back.
         """
         if stale:
-            condition = sa.and_(self.in_workflow(workflow_id), self.dialect.text_is_any_of(self.name_column, stale))
+            condition = self.rows(workflow_id, stale)
             self.archive.remove(self.removal(workflow_id, condition, "stale", reason=reason), archive=archive)
 
 

@@ -74,6 +74,15 @@ def _required(judge: Any, names: Any, value: Any, _schema: Any) -> Iterator[Vali
         yield from (ValidationError("", path=(name,)) for name in names if name not in value)
 
 
+def _properties(judge: Any, named: Any, value: Any, _schema: Any) -> Iterator[ValidationError]:
+    for name in named if judge.is_type(value, "object") else ():
+        if name in value and named[name] is False:
+            # jsonschema leaves the place out here.
+            yield ValidationError("", validator=None, path=(name,))  # type: ignore[arg-type]
+        elif name in value:
+            yield from judge.descend(value[name], named[name], path=name, schema_path=name)
+
+
 def _additional(rule: Any) -> Any:
     def additional(judge: Any, allowed: Any, value: Any, schema: Any) -> Iterator[ValidationError]:
         if allowed is not False or not judge.is_type(value, "object"):
@@ -104,6 +113,7 @@ def is_multiple(number: Any, unit: Any) -> bool:
 
 _OWN_RULES: Final = {
     "required": _required,
+    "properties": _properties,
     "additionalProperties": _additional(jsonschema.Draft202012Validator.VALIDATORS["additionalProperties"]),
     "multipleOf": _multiple,
 }
