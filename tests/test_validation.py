@@ -486,6 +486,24 @@ def test_the_fast_judge_and_the_exact_one_never_differ(
             assert judge.is_valid(value) is stock.is_valid(value)
 
 
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ({"pattern": r"^\W$"}, "é"),
+        ({"not": {"pattern": r"^\d$"}}, "٣"),
+        ({"not": {"pattern": "b$"}}, "b\n"),
+        ({"not": {"format": "email"}}, "a@b@c"),
+        ({"format": "regex"}, r"\p{L}"),
+    ],
+    ids=str,
+)
+def test_patterns_and_formats_are_the_same_code_for_both_judges(schema: Any, value: str) -> None:
+    judge = validator(schema)
+    assert judge.is_fast
+    assert not judge.is_valid(value)
+    assert not judge.is_valid(value, delicate=False)
+
+
 def test_three_drafts_have_a_fast_judge() -> None:
     assert len(FAST_DRAFTS) == 3
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from toolkit.service import UnifiedDataService
-
-INTERRUPTED: Final = 130
-"""The exit code after Ctrl-C, as a shell has it."""
 
 app = typer.Typer(
     help="Look at workflow data, import test runs, and write reports.",
@@ -164,8 +161,6 @@ def main() -> None:
     except (ToolkitError, OSError) as error:
         printing.message(f"error: {' '.join(str(error).split())}")
         sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -33,8 +33,9 @@ _INTEGRAL_FROM: Final = 1e16
 _DEEP: Final = 200
 _STEPS_SHOWN: Final = 8
 _MAXIMUM_BITS: Final = 14_200
-# Only such text can hold a number that a double does not give back: many digits, or a large exponent.
-_RISKY_NUMBER: Final = re.compile(r"[\d.]{16}|\d[eE][+-]?\d{3}")
+# Only such text can hold a number that a double does not give back: many digits, or a large exponent. It is looked for
+# where a number can begin, which is much quicker than everywhere.
+_RISKY_NUMBER: Final = re.compile(r"(?:^|[:,\[\s])-?(?:[\d.]{16}|\d[\d.]*[eE][+-]?\d{3})")
 _HALF_OF_A_CHARACTER: Final = re.compile(r"\\u[dD][89a-fA-F]")
 # Those of NumPy that mean one thing in JSON: a time of nanoseconds, for one, would become a bare integer.
 _NUMPY_KINDS: Final = frozenset("biufUO")

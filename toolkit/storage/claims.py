@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import sqlalchemy as sa
@@ -38,18 +38,11 @@ RETRY: Final = "retry"
 
 
 class Waiting(NamedTuple):
-    """A record that waits for its turn.
-
-    Attributes
-    ----------
-    record_id : str
-        The record.
-    mark : str
-        What finishing or failing it changes: with another mark, somebody else had it in the meantime.
-    """
+    """A record that waits for its turn."""
 
     record_id: str
     mark: str
+    """What finishing or failing it changes: with another mark, somebody else had it in the meantime."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +64,10 @@ class Claim:
     record_id: str
     former: str
     row: Mapping[str, Any]
-    text: str | None = field(repr=False)
+    text: str | None
+
+    def __repr__(self) -> str:
+        return f"Claim({self.record_id!r})"
 
     def record(self) -> dict[str, Any]:
         """Return the record as `get_record` would, with its real values; a new dict each time.

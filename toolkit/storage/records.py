@@ -262,13 +262,37 @@ class RecordStorage(BaseStorage):
         checked = self.workflow_id(workflow_id)
         ids = [row[self.name] for row in listed]
         with self.database.write() as connection:
-            existing = self._existing(connection, checked, ids, lock=mode != "create")
+            if mode == "create":
+                self._add(connection, checked, listed)
+                return len(listed)
+            existing = self._existing(connection, checked, ids, lock=True)
             _check_mode(mode, ids, existing)
             if existing:
-                taken = sa.and_(self.in_workflow(checked), self.dialect.text_is_any_of(self.name_column, existing))
-                self.archive.remove(self.removal(checked, taken, REPLACE), archive=archive)
+                removal = self.removal(checked, self.rows(checked, existing), REPLACE)
+                self.archive.remove(removal, archive=archive)
             self._put(connection, checked, listed, set(existing))
         return len(listed)
+
+    def _add(self, connection: sa.Connection, workflow_id: str, listed: Sequence[Row]) -> None:
+        """Insert rows, all or none, with the right to INSERT alone; looking comes after, and only when some exist."""
+        ordered = sorted(listed, key=lambda row: str(row[self.name]))
+        adding = self._insertion().on_conflict_do_nothing()
+        with connection.begin_nested() as savepoint:
+            added = bulk.insert_many(connection, adding, [self._parameters(workflow_id, row) for row in ordered])
+            if added == len(listed):
+                return
+            savepoint.rollback()
+        _check_mode(
+            "create", [row[self.name] for row in ordered], self._existing_if_seen(connection, workflow_id, ordered)
+        )
+
+    def _existing_if_seen(self, connection: sa.Connection, workflow_id: str, listed: Sequence[Row]) -> list[str]:
+        ids = [row[self.name] for row in listed]
+        try:
+            return self._existing(connection, workflow_id, ids, lock=False) or ids
+        except sa.exc.ProgrammingError:
+            # The role may insert and not look: that some exist is known, which ones is not.
+            return ids
 
     def _existing(self, connection: sa.Connection, workflow_id: str, ids: Sequence[str], *, lock: bool) -> list[str]:
         """Find the rows that are there; locked, so that what goes to the archive is what is replaced."""

@@ -202,7 +202,13 @@ def found_tables(connection: sa.Connection, dialect: Dialect) -> Tables:
     return Tables(variables, records, found[WORKFLOWS], found[NODES], _find_archive(connection, dialect))
 
 
+# Who may not enter the archive's schema sees no archive: to look would be an error.
+_MAY_USE_ARCHIVE: Final = sa.text(f"SELECT has_schema_privilege(to_regnamespace('{ARCHIVE_SCHEMA}')::oid, 'USAGE')")
+
+
 def _find_archive(connection: sa.Connection, dialect: Dialect) -> Archive | None:
+    if dialect.name == "postgresql" and not connection.scalar(_MAY_USE_ARCHIVE):
+        return None
     _check_version(connection, dialect)
     schema, changes_name = archive_name(dialect, CHANGES)
     changes = _find(connection, dialect, changes_name, schema)
