@@ -11,8 +11,9 @@ def main() -> None:
         wf = service.workflow(demo.WORKFLOW)
         failed = wf.records(status="failed")
         print(wf.stats())
-        for cause in analysis.causes(failed).itertuples():
-            print(f"{cause.count} x {cause.signature}: {', '.join(cause.sample_ids)}")
+        causes = analysis.causes(failed)
+        for count, signature, ids in zip(causes["count"], causes["signature"], causes["sample_ids"], strict=True):
+            print(f"{count} x {signature}: {', '.join(ids)}")
 
 
 if __name__ == "__main__":

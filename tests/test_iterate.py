@@ -147,7 +147,13 @@ def test_completing_clears_the_message_of_an_earlier_failure(service: Service, w
 
 
 def test_only_records_of_the_pattern_the_type_and_the_statuses_are_taken(service: Service, workflow_id: str) -> None:
-    rows = [("a_1", "a", "discovered"), ("a_2", "b", "discovered"), ("a_3", "a", "failed"), ("b_1", "a", "discovered")]
+    rows = [
+        ("a_1", "a", "discovered"),
+        ("a_2", "b", "discovered"),
+        ("a_3", "a", "failed"),
+        ("b_1", "a", "discovered"),
+        ("a_4", "a", "complete"),
+    ]
     names = ("record_id", "record_type", "status")
     service.create_records(workflow_id, [dict(zip(names, row, strict=True)) for row in rows])
     seen: list[str] = []
@@ -155,8 +161,19 @@ def test_only_records_of_the_pattern_the_type_and_the_statuses_are_taken(service
     def body(one: dict[str, Any]) -> None:
         seen.append(one["record_id"])
 
-    service.iterate_records(workflow_id, "a_*", body=body, record_type="a", statuses=("discovered", "failed"))
-    assert seen == ["a_1", "a_3"]
+    result = service.iterate_records(workflow_id, "a_*", body=body, record_type="a", statuses=("discovered", "failed"))
+    assert (seen, result.total) == (["a_1", "a_3"], 2)
+
+
+def test_a_record_that_waits_no_more_when_its_turn_comes_is_left_alone(
+    service: Service, workflow_id: str, ids: list[str]
+) -> None:
+    def body(one: dict[str, Any]) -> None:
+        service.update_record(workflow_id, "a_2", {"status": "skipped"})
+
+    result = service.iterate_records(workflow_id, "*", body=body)
+    assert (result.processed, result.total) == (2, 3)
+    assert statuses(service, workflow_id) == ["complete", "skipped", "complete"]
 
 
 def test_a_record_that_fails_again_is_not_taken_twice_in_one_iteration(
@@ -290,6 +307,22 @@ def test_an_interruption_between_a_claim_and_its_body_puts_the_record_back(
     with pytest.raises(KeyboardInterrupt):
         service.iterate_records(workflow_id, "a_1", body=print)
     assert record(service, workflow_id, "a_1")["status"] == "discovered"
+
+
+def test_a_claim_that_the_database_refuses_changes_nothing(service: Service, workflow_id: str, ids: list[str]) -> None:
+    commits: list[sa.Connection] = []
+
+    def refuse(connection: sa.Connection) -> None:
+        commits.append(connection)
+        # The first transaction lists what waits, the second claims.
+        if len(commits) == 2:
+            raise sa.exc.OperationalError("COMMIT", None, RuntimeError("gone"))
+
+    sa.event.listen(service.database.engine, "commit", refuse)
+    with pytest.raises(toolkit.ConnectionFailed):
+        service.iterate_records(workflow_id, "*", body=print)
+    assert len(commits) == 2
+    assert statuses(service, workflow_id) == ["discovered"] * 3
 
 
 def test_an_interruption_goes_on_even_when_the_database_is_gone(

@@ -208,8 +208,11 @@ def test_a_record_comes_as_a_row(old: VariableManagementService, workflow_id: st
 
 def test_records_are_found_by_pattern_and_by_id(old: VariableManagementService, workflow_id: str) -> None:
     for name in ("email_1", "email_2", "emailX1"):
-        old.create_record(workflow_id, name, "email")
-    assert [row["record_id"] for row in old.query_records(workflow_id, "email_*")] == ["email_1", "email_2"]
+        old.create_record(workflow_id, name, "email", {"password": FAKE})
+    found = old.query_records(workflow_id, "email_*")
+    assert [row["record_id"] for row in found] == ["email_1", "email_2"]
+    assert found[0] == old.get_record(workflow_id, "email_1")
+    assert found[0]["data"]["fields"] == {"password": FAKE}
     assert len(old.query_records(workflow_id)) == 3
     assert [row["record_id"] for row in old.get_records_by_ids(workflow_id, ["emailX1", "nothing"])] == ["emailX1"]
     assert old.get_records_by_ids(workflow_id, []) == []

@@ -425,7 +425,7 @@ def test_many_patches_are_written_together_and_none_when_one_is_wrong(
     service: toolkit.UnifiedDataService, workflow_id: str
 ) -> None:
     service.create_records(workflow_id, [{"record_id": f"a_{n}", "fields.n": n} for n in range(3)])
-    patches = [
+    patches: list[tuple[str, dict[str, Any]]] = [
         ("a_0", {"vars.label": "x", "status": "complete"}),
         ("a_2", {"error_message": "late", "retry_count": 2}),
         ("a_0", {"vars.other": 1, "history[+]": {"step": 1}}),
@@ -443,6 +443,6 @@ def test_many_patches_are_written_together_and_none_when_one_is_wrong(
     with pytest.raises(toolkit.RecordNotFound, match="a_9"):
         service.update_records(workflow_id, {"a_0": {"status": "failed"}, "a_9": {"status": "failed"}})
     with pytest.raises(toolkit.InvalidPath, match="a_1"):
-        service.update_records(workflow_id, {"a_0": {"status": "failed"}, "a_1": {"labels": 1}})
+        service.update_records(workflow_id, [("a_0", {"status": "failed"}), ("a_1", {"labels": 1})])
     assert (service.get_record(workflow_id, "a_0") or {})["status"] == "complete"
     assert service.update_records(workflow_id, {}) == 0

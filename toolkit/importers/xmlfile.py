@@ -61,7 +61,7 @@ def parse_xml(path: Path) -> Element:
         raise ImportFailed(f"{shown}, line 1: {error}; save the file as UTF-8") from None
 
 
-class _PrologEnds(Exception):  # noqa: N818 - a signal, not an error
+class _PrologEnds(Exception):
     """The first element begins; no entity can be declared any more."""
 
 
