@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 import toolkit
 from toolkit.loops import places
-from toolkit.service.iterations import ITERATION_COLUMNS
+from toolkit.service.iteration_variables import ITERATION_COLUMNS
 
 Service = toolkit.UnifiedDataService
 AddNodes = Callable[..., None]

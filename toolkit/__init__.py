@@ -2,8 +2,8 @@
 
 >>> import toolkit
 >>> service = toolkit.connect(":memory:", create=True)
->>> service
-UnifiedDataService(SQLite in memory)
+>>> service.set_variable("nightly", "total", 3).value
+3
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from toolkit.errors import (
     ReadOnly,
     RecordExists,
     RecordNotFound,
+    RevealForbidden,
     RunExists,
     SchemaMismatch,
     ServiceClosed,
@@ -47,7 +48,10 @@ from toolkit.errors import (
 )
 
 if TYPE_CHECKING:
+    from toolkit.cache import CachedDataService
     from toolkit.changes import ClearPlan
+    from toolkit.iterate import IterationResult, current_record
+    from toolkit.legacy import VariableManagementService
     from toolkit.masking import MaskingPolicy, Secret
     from toolkit.model import DataStats, Receipt
     from toolkit.report import RunReport
@@ -65,6 +69,10 @@ _HOMES = {
     "MaskingPolicy": "toolkit.masking",
     "Secret": "toolkit.masking",
     "RunReport": "toolkit.report",
+    "CachedDataService": "toolkit.cache",
+    "IterationResult": "toolkit.iterate",
+    "VariableManagementService": "toolkit.legacy",
+    "current_record": "toolkit.iterate",
 }
 
 
@@ -81,6 +89,7 @@ def __dir__() -> list[str]:
 __all__ = [
     "AlreadyDone",
     "ArchiveMissing",
+    "CachedDataService",
     "ChangeNotFound",
     "ClearPlan",
     "ConnectionFailed",
@@ -98,6 +107,7 @@ __all__ = [
     "InvalidPath",
     "InvalidPattern",
     "InvalidValue",
+    "IterationResult",
     "MaskingPolicy",
     "MissingExtra",
     "NothingSelected",
@@ -106,6 +116,7 @@ __all__ = [
     "Receipt",
     "RecordExists",
     "RecordNotFound",
+    "RevealForbidden",
     "RunExists",
     "RunReport",
     "SchemaMismatch",
@@ -115,9 +126,11 @@ __all__ = [
     "TargetError",
     "ToolkitError",
     "UnifiedDataService",
+    "VariableManagementService",
     "VariableNotFound",
     "Workflow",
     "WorkflowData",
     "WorkflowNotFound",
     "connect",
+    "current_record",
 ]

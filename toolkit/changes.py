@@ -16,6 +16,7 @@ from toolkit.storage.archive import Removal
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from toolkit.profiles import Profile
     from toolkit.storage.base import WorkflowId
     from toolkit.storage.records import RecordStorage
     from toolkit.storage.variables import VariableStorage
@@ -122,9 +123,7 @@ class ClearPlan:
 
     def _check(self, expect: int | None) -> None:
         if expect is None and self.warnings:
-            raise ExpectationFailed(
-                f"this plan {' and '.join(self.warnings)}; to go on, type plan.apply(expect={self.total})"
-            )
+            raise ExpectationFailed(f"this plan {' and '.join(self.warnings)}; to go on, add expect={self.total}")
         if expect is not None and expect != self.total:
             raise ExpectationFailed(f"expect={expect}, and the plan takes {self.total:,} rows; nothing was touched")
 
@@ -272,7 +271,7 @@ def plan_clear(
         variables_total,
         records_total,
         selection.given,
-        _warnings(len(keys) + len(record_ids), variables_total + records_total, by_status),
+        _warnings(len(keys) + len(record_ids), variables_total + records_total, by_status, records.database.profile),
         (variables, records),
         with_undo,
     )
@@ -298,8 +297,8 @@ def _literally(workflow_id: str) -> Pattern:
     return Pattern((workflow_id,), ())
 
 
-def _warnings(taken: int, total: int, by_status: Mapping[str, int]) -> tuple[str, ...]:
-    found = []
+def _warnings(taken: int, total: int, by_status: Mapping[str, int], profile: Profile | None) -> tuple[str, ...]:
+    found = [f"is for the profile {profile.name!r}, which is production"] if profile and profile.production else []
     if taken and taken == total:
         found.append("takes everything in the workflow")
     elif taken > total * HALF:

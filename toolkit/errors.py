@@ -9,6 +9,7 @@ Each is also the builtin that a Python user would catch::
     ├── SchemaMismatch         LookupError       a table or column is missing, or it is no database
     ├── ServiceClosed          RuntimeError      the service was closed
     ├── ReadOnly               PermissionError   the connection is read-only
+    ├── RevealForbidden        PermissionError   the profile never shows secrets
     ├── DatabaseError          RuntimeError      the database refused a statement
     │   ├── ConstraintViolated ValueError        a unique, foreign key or check constraint
     │   ├── PermissionMissing  PermissionError   the role lacks a right
@@ -115,6 +116,10 @@ class ServiceClosed(ToolkitError, RuntimeError):
 
 class ReadOnly(ToolkitError, PermissionError):
     """A write was asked of a read-only connection."""
+
+
+class RevealForbidden(ToolkitError, PermissionError):
+    """Secrets were asked for, and the profile says that they are never shown."""
 
 
 class DatabaseError(ToolkitError, RuntimeError):

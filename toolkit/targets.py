@@ -7,12 +7,14 @@ import os
 import re
 import sqlite3
 import urllib.parse
+import warnings
 from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy as sa
 
-from toolkit.errors import ConnectionFailed, DatabaseNotFound, InvalidOption, SchemaMismatch, TargetError
+from toolkit.errors import ConnectionFailed, DatabaseNotFound, DataWarning, InvalidOption, SchemaMismatch, TargetError
+from toolkit.profiles import Profile, find_profile, near_profiles
 from toolkit.storage.archive import ArchiveStorage
 from toolkit.storage.database import Database
 from toolkit.storage.dialects import DIALECTS
@@ -33,9 +35,10 @@ CONNECT_TIMEOUT: Final = 10
 
 _SUFFIXES: Final = (".db", ".sqlite", ".sqlite3")
 _FORMS: Final = (
-    "a URL such as 'postgresql://user@host/database', a path ending in .db or .sqlite, ':memory:', or an SQLAlchemy "
-    "Engine"
+    "a URL such as 'postgresql://user@host/database', a path ending in .db or .sqlite, ':memory:', the name of a "
+    "profile, or an SQLAlchemy Engine"
 )
+_PROFILE: Final = re.compile(r"[\w.-]+")
 # A URL with a slash too few, or a libpq string: an error about it must not repeat it.
 _LIKE_A_SECRET: Final = re.compile(r"://|:.*@|password", re.IGNORECASE | re.DOTALL)
 _POSTGRESQL: Final = ("postgresql", "postgres", "postgresql+psycopg")
@@ -89,23 +92,70 @@ def open_database(
     """
     given = target if target is not None else os.environ.get(URL_VARIABLE) or None
     creates = given is None if create is None else create
-    why = _read_only_reason(read_only)
+    profile = _profile(given)
+    given = given if profile is None else profile.url
+    why = _read_only_reason(read_only, profile)
     if why and create:
         raise InvalidOption(f"create=True needs to write, and {why} asked for read-only")
     database = _database(DEFAULT_FILE if given is None else given, why, create=creates and not why)
     database.actor = actor()
+    database.profile = profile
     try:
         _prepare(database, create=creates and not why)
     except BaseException:
         database.close()
         raise
+    if database.whereabouts.row_security:
+        warn_of_row_security(database.whereabouts.role)
     return database
 
 
-def _read_only_reason(read_only: bool | None) -> str | None:  # noqa: FBT001 - the caller's own argument
+def warn_of_row_security(role: str | None) -> None:
+    """Say that policies of the database may hide rows, which look as if they were not there.
+
+    Parameters
+    ----------
+    role : str or None
+        Who is connected.
+    """
+    warnings.warn(
+        f"row security is active for role {role}: rows that its policies hide are missing from every result, without "
+        "an error",
+        DataWarning,
+        stacklevel=3,
+    )
+
+
+def _profile(given: object) -> Profile | None:
+    """Return the profile that a plain word names; it holds no password."""
+    if not isinstance(given, str) or not _PROFILE.fullmatch(given) or given.endswith(_SUFFIXES):
+        return None
+    profile = find_profile(given)
+    if profile is not None and _has_password(profile.url):
+        raise TargetError(
+            f"profile {given!r} holds a password, which does not belong in that file; take it out and use PGPASSWORD or "
+            "~/.pgpass"
+        )
+    return profile
+
+
+def _has_password(url: str) -> bool:
+    try:
+        parsed = sa.make_url(url) if "://" in url else None
+    except (sa.exc.ArgumentError, ValueError):
+        return False
+    return parsed is not None and (parsed.password is not None or "password" in parsed.query)
+
+
+def _read_only_reason(
+    read_only: bool | None,  # noqa: FBT001 - the caller's own argument
+    profile: Profile | None,
+) -> str | None:
     value = os.environ.get(READ_ONLY_VARIABLE, "").strip().lower()
     if value not in ("", "0", "false", "no"):
         return READ_ONLY_VARIABLE
+    if profile is not None and profile.read_only:
+        return f"the profile {profile.name!r}"
     return "read_only=True" if read_only else None
 
 
@@ -140,7 +190,7 @@ def _path(text: str) -> Path:
     if _LIKE_A_SECRET.search(text):
         raise TargetError(f"this is no URL the toolkit understands, nor a path; give {_FORMS}")
     if not text.endswith(_SUFFIXES) and not (text and Path(text).is_dir()):
-        raise TargetError(f"{text!r} is not understood; give {_FORMS}")
+        raise TargetError(f"{text!r} is not understood; give {_FORMS}{near_profiles(text)}")
     return Path(text)
 
 

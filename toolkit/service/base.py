@@ -6,17 +6,20 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from toolkit import columns
-from toolkit.errors import InvalidOption
+from toolkit.errors import InvalidOption, RevealForbidden
 from toolkit.masking import MaskingPolicy
 from toolkit.model import Receipt
 from toolkit.storage.archive import ArchiveStorage
 from toolkit.storage.base import WorkflowId, WorkflowIds, single_workflow
 from toolkit.storage.records import RecordStorage
 from toolkit.storage.variables import VariableStorage
+from toolkit.targets import warn_of_row_security
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
 
+    from toolkit.profiles import Profile
     from toolkit.storage.database import Database
 
 
@@ -40,13 +43,22 @@ class ServiceBase:
 
     def __init__(self, database: Database, masking: MaskingPolicy | None = None) -> None:
         self.database = database
-        self.masking = masking or MaskingPolicy()
+        self.profile = database.profile
+        self.masking = masking or _policy_of(database.profile)
         self.archive = ArchiveStorage(database)
         self.variables = VariableStorage(database, self.archive)
         self.records = RecordStorage(database, self.archive)
 
     def _policy(self, *, reveal: bool) -> MaskingPolicy | None:
+        if reveal and self.profile is not None and not self.profile.reveals:
+            raise RevealForbidden(f"the profile {self.profile.name!r} never shows secrets; leave out reveal=True")
         return None if reveal else self.masking
+
+    def _seen(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Say with an empty result that there may be rows which this role is not shown."""
+        if frame.empty and self.database.whereabouts.row_security:
+            warn_of_row_security(self.database.whereabouts.role)
+        return frame
 
     def _receipt(self, receipt: Receipt) -> Receipt:
         """Give a receipt the way back to this service, so that `receipt.undo()` works."""
@@ -93,6 +105,10 @@ class ServiceBase:
         1
         """
         return self.archive.bring_back(receipt.id if isinstance(receipt, Receipt) else receipt)
+
+
+def _policy_of(profile: Profile | None) -> MaskingPolicy:
+    return MaskingPolicy() if profile is None else MaskingPolicy(extra=profile.extra, allow=profile.allow)
 
 
 def of_workflows(table: pa.Table, workflow_ids: WorkflowIds) -> pa.Table:

@@ -9,7 +9,7 @@ from toolkit import changes, columns, frames, times
 from toolkit.changes import ClearPlan, Selection
 from toolkit.model import DataStats, OneOrMany, RecordFilter
 from toolkit.service.clearing import ClearCalls
-from toolkit.service.iterations import IterationVariableCalls
+from toolkit.service.iteration_variables import IterationVariableCalls
 from toolkit.service.overview import overview
 from toolkit.service.records import RecordCalls
 from toolkit.service.tracing import TraceCalls

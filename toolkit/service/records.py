@@ -168,7 +168,7 @@ class RecordCalls(ServiceBase):
             parts = functools.partial(parts, rows_at_once=size, **read)
             return RecordChunks(self.database, parts, workflow_id, policy, **shape)
         table = self.records.query(workflow_id, selection, **read)
-        return frames.records(of_workflows(table, workflow_id), policy, **shape)
+        return self._seen(frames.records(of_workflows(table, workflow_id), policy, **shape))
 
     def _places(self, wanted: Sequence[str] | None) -> list[Path] | None:
         """Return what is enough to read of the documents; None for all of them."""

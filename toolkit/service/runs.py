@@ -14,7 +14,7 @@ from toolkit._version import __version__
 from toolkit.errors import RunExists, WorkflowNotFound
 from toolkit.importers import ImportedFile, ImportedRecord, ImportedRun, gather
 from toolkit.service.checking import CheckingCalls
-from toolkit.service.iteration import IterationCalls
+from toolkit.service.record_iteration import IterationCalls
 from toolkit.storage import rows
 from toolkit.storage.archive import Removal
 from toolkit.storage.base import WorkflowId, encode_for_writing
@@ -137,12 +137,7 @@ class RunCalls(IterationCalls, CheckingCalls):
             )
 
     def _has_rows(self, workflow_id: str) -> bool:
-        with self.database.read() as connection:
-            found = (
-                connection.scalar(sa.select(1).where(storage.in_workflow(workflow_id)).limit(1))
-                for storage in (self.variables, self.records)
-            )
-            return any(one is not None for one in found)
+        return self.variables.has_any(workflow_id) or self.records.has_any(workflow_id)
 
     def _write_run(self, workflow_id: str, run: ImportedRun, *, archive: bool) -> None:
         self._clear_run(workflow_id, run.name, archive=archive)

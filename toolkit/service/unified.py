@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from toolkit.service.overview import find_workflow, overview
+from toolkit.errors import ToolkitError
+from toolkit.model import counted
+from toolkit.service.overview import find_workflow
 from toolkit.service.runs import RunCalls
 from toolkit.service.workflow import Workflow
 from toolkit.targets import open_database
@@ -66,7 +68,9 @@ class UnifiedDataService(RunCalls):
         >>> service.workflow("nightly").get("total")
         3
         """
-        return Workflow(self, find_workflow(overview(self.variables, self.records), str(id_or_name)))
+        wanted = str(id_or_name)
+        known = self.records.has_any(wanted) or self.variables.has_any(wanted)
+        return Workflow(self, wanted if known else find_workflow(self.list_workflows(), wanted))
 
     def close(self) -> None:
         """Close every connection; closing twice is fine.
@@ -87,8 +91,15 @@ class UnifiedDataService(RunCalls):
         self.close()
 
     def __repr__(self) -> str:
-        lock = f", read-only ({self.database.read_only})" if self.database.read_only else ""
-        return f"UnifiedDataService({self.database.place}{lock})"
+        return f"{type(self).__name__}({self.database.describe()}{self._number_of_workflows()})"
+
+    def _number_of_workflows(self) -> str:
+        try:
+            number = len(self.variables.workflow_ids() | self.records.workflow_ids())
+        except ToolkitError:
+            # A repr is asked for while something is wrong, too.
+            return ""
+        return f", {counted(number, 'workflow')}"
 
 
 def connect(
@@ -132,7 +143,7 @@ def connect(
     Examples
     --------
     >>> import toolkit
-    >>> toolkit.connect(":memory:", create=True)
-    UnifiedDataService(SQLite in memory)
+    >>> toolkit.connect(":memory:", create=True)  # doctest: +ELLIPSIS
+    UnifiedDataService(SQLite 3... in memory, 0 workflows)
     """
     return UnifiedDataService(open_database(target, read_only=read_only, create=create), masking)

@@ -81,7 +81,7 @@ class VariableCalls(ServiceBase):
         """
         selection = VariableFilter.of(pattern, keys=keys, contains=contains, node=node, category=category)
         table = self.variables.query(workflow_id, selection)
-        return frames.variables(of_workflows(table, workflow_id), self._policy(reveal=reveal))
+        return self._seen(frames.variables(of_workflows(table, workflow_id), self._policy(reveal=reveal)))
 
     def get_variable(
         self, workflow_id: WorkflowId, key: str, default: Any = None, *, reveal: bool = False
@@ -119,9 +119,10 @@ class VariableCalls(ServiceBase):
         value = self.variables.read(workflow_id, check_key(key), _MISSING)
         if value is _MISSING:
             return default
-        if reveal:
+        policy = self._policy(reveal=reveal)
+        if policy is None:
             return value
-        return Secret(value) if self.masking.hides(key, value) else self.masking.mask(value, key)
+        return Secret(value) if policy.hides(key, value) else policy.mask(value, key)
 
     def _all_variables(self, workflow_id: WorkflowId, *, reveal: bool) -> dict[str, JSONValue]:
         one = self._one(workflow_id, f"get_variable(…, {ALL!r})")

@@ -6,7 +6,10 @@ import functools
 import inspect
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
+from toolkit.service.checking import CheckingCalls
 from toolkit.service.combined import CombinedCalls
+from toolkit.service.iteration_variables import IterationVariableCalls
+from toolkit.service.record_iteration import IterationCalls
 from toolkit.service.records import RecordCalls
 from toolkit.service.runs import RunCalls
 from toolkit.service.variables import VariableCalls
@@ -75,8 +78,14 @@ class Workflow:
     create_records = bound(RecordCalls.create_records)
     update_record = bound(RecordCalls.update_record)
     delete_record = bound(RecordCalls.delete_record)
+    update_records = bound(RecordCalls.update_records)
+    iterations = bound(IterationVariableCalls.get_iterations)
+    iterate_records = bound(IterationCalls.iterate_records)
+    retry_failed = bound(IterationCalls.retry_failed)
+    requeue_stuck = bound(IterationCalls.requeue_stuck)
+    validate_variables = bound(CheckingCalls.validate_variables)
+    validate_records = bound(CheckingCalls.validate_records)
     report = bound(RunCalls.report)
-
     stats = bound(CombinedCalls.get_stats)
     data = bound(CombinedCalls.get_data)
     changes = bound(CombinedCalls.changes)

@@ -139,6 +139,21 @@ class BaseStorage(ABC):
         removal = self.removal(workflow_id, self.in_workflow(workflow_id), "delete", reason=reason)
         return self.archive.remove(removal, archive=archive)
 
+    def has_any(self, workflow_id: object) -> bool:
+        """Tell whether a workflow has a row here; an id that the database cannot hold has none."""
+        try:
+            mine = self.in_workflow(workflow_id)
+        except InvalidValue:
+            return False
+        with self.database.read() as connection:
+            return connection.scalar(sa.select(1).where(mine).limit(1)) is not None
+
+    def workflow_ids(self) -> set[str]:
+        """Return the ids of the workflows that have a row here."""
+        column = sa.cast(self.table.c.workflow_id, sa.Text)
+        with self.database.read() as connection:
+            return set(connection.scalars(sa.select(column).distinct()))
+
     def activity(self, workflow_ids: WorkflowIds, by: Sequence[str] = ()) -> pa.Table:
         """Count the rows of each workflow, and say when the first and the last of them was written.
 

@@ -14,9 +14,12 @@ from toolkit.errors import ReadOnly, ServiceClosed
 from toolkit.storage.dialects import DIALECTS, Dialect
 from toolkit.storage.tables import Tables, found_tables
 from toolkit.storage.translation import translate
+from toolkit.storage.whereabouts import Whereabouts, ask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from toolkit.profiles import Profile
 
 STATEMENT_TIMEOUT: Final = 600
 """Seconds a statement may take on PostgreSQL."""
@@ -63,15 +66,21 @@ class Database:
         What this database says differently.
     tables : Tables
         Set when the database was looked at.
+    whereabouts : Whereabouts
+        Likewise: which server, as which role, with which rights.
     actor : str
         Who acts, for the list of changes.
+    profile : Profile or None
+        The profile that it was opened by.
     writes : int
         Transactions that wrote here and ended, committed or not: what was read at another count may be old.
     """
 
     tables: Tables
+    whereabouts: Whereabouts
     actor: str = "unknown"
     writes: int = 0
+    profile: Profile | None = None
 
     def __init__(
         self,
@@ -112,6 +121,7 @@ class Database:
         """Look at the tables again, after they were made or an archive was set up."""
         with self.read() as connection:
             self.tables = found_tables(connection, self.dialect)
+            self.whereabouts = ask(connection, self.dialect, self.tables)
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -167,6 +177,27 @@ class Database:
             yield running.connection
         else:
             raise RuntimeError("a write was begun inside a transaction that reads")
+
+    def describe(self) -> str:
+        """Say where this is, for people: without a password, and which lock keeps it from being written.
+
+        Returns
+        -------
+        str
+            Such as `PostgreSQL 15 at db.example.com/app, role analyst, read-only (the role may not write)`.
+        """
+        where = self.whereabouts
+        parts = [self.place.replace(where.product.partition(" ")[0], where.product, 1)]
+        parts += [f"role {where.role}"] if where.role else []
+        parts += [f"read-only ({lock})"] if (lock := self._lock()) else []
+        parts += ["row security active"] if where.row_security else []
+        return ", ".join(parts)
+
+    def _lock(self) -> str | None:
+        """Only a role without rights is a lock; anything else guards against mistakes."""
+        if not self.whereabouts.may_write:
+            return "the role may not write"
+        return f"{self.read_only}; the role may write" if self.read_only and self.whereabouts.role else self.read_only
 
     def check_writable(self) -> None:
         """Refuse a write before anything is sent.
