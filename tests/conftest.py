@@ -117,33 +117,58 @@ def database_url(new_database: Callable[[str], str], kind: str) -> str:
     return new_database(kind)
 
 
-@pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Callable[[str], str]:
+class Shared:
     """One database of each kind for all tests that only write rows: to empty it is quicker than to make another."""
-    made: dict[str, str] = {}
 
-    def get(kind: str) -> str:
-        if kind not in made and kind == "sqlite":
-            made[kind] = str(tmp_path_factory.mktemp("shared") / "toolkit.db")
-            toolkit.connect(made[kind], create=True).close()
-        elif kind not in made:
-            server, name = request.getfixturevalue("server"), f"shared_{kind}_{uuid.uuid4().hex[:8]}"
-            _execute(server, f"CREATE DATABASE {name} TEMPLATE {request.getfixturevalue('templates')[kind]}")
-            made[kind] = _text(server.set(database=name))
-        return made[kind]
+    def __init__(self, request: pytest.FixtureRequest, folder: Path) -> None:
+        self._request = request
+        self._folder = folder
+        self._made: dict[str, str] = {}
 
-    return get
+    def get(self, kind: str) -> str:
+        if kind not in self._made:
+            self._made[kind] = self._make(kind)
+        return self._made[kind]
+
+    def _make(self, kind: str) -> str:
+        name = f"shared_{kind}_{next(_numbers)}"
+        if kind == "sqlite":
+            path = self._folder / f"{name}.db"
+            toolkit.connect(path, create=True).close()
+            return str(path)
+        server, templates = self._request.getfixturevalue("server"), self._request.getfixturevalue("templates")
+        _execute(server, f"CREATE DATABASE {name} TEMPLATE {templates[kind]}")
+        return _text(server.set(database=name))
+
+    def empty(self, kind: str) -> None:
+        """Take every row away; a database that has other tables than before is left alone from now on."""
+        with toolkit.connect(self._made[kind]) as service:
+            tables = service.database.tables
+            if tables.archive is None or (tables.nodes is None) != (kind != "production"):
+                del self._made[kind]
+                return
+            ours = (*dataclasses.astuple(tables.archive), tables.variables, tables.records)
+            with service.database.write() as connection:
+                for table in (*ours, tables.nodes, tables.workflows):
+                    if table is not None:
+                        connection.execute(sa.delete(table))
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Shared:
+    """The databases that tests share one after another."""
+    return Shared(request, tmp_path_factory.mktemp("shared"))
 
 
 @pytest.fixture
 def service(request: pytest.FixtureRequest, kind: str) -> Iterator[toolkit.UnifiedDataService]:
     """A service on an empty database of each kind; of its own where the test does more than read and write rows."""
     own = not OWN_DATABASE.isdisjoint(request.fixturenames)
-    url = request.getfixturevalue("database_url") if own else request.getfixturevalue("shared")(kind)
-    with toolkit.connect(url) as connected:
+    shared: Shared = request.getfixturevalue("shared")
+    with toolkit.connect(request.getfixturevalue("database_url") if own else shared.get(kind)) as connected:
         yield connected
     if not own:
-        _empty(url)
+        shared.empty(kind)
 
 
 @pytest.fixture
@@ -172,23 +197,6 @@ def workflow_id(new_workflow: Callable[[str], str]) -> str:
 def execute() -> Callable[..., None]:
     """Run SQL on a database as somebody else would, past the toolkit."""
     return _execute
-
-
-def _empty(url: str) -> None:
-    with toolkit.connect(url) as service:
-        tables = service.database.tables
-        assert tables.archive is not None, "a test without a database of its own took the archive away"
-        filled = (
-            *dataclasses.astuple(tables.archive),
-            tables.variables,
-            tables.records,
-            tables.nodes,
-            tables.workflows,
-        )
-        with service.database.write() as connection:
-            for table in filled:
-                if table is not None:
-                    connection.execute(sa.delete(table))
 
 
 def _execute(url: sa.URL | str, *statements: str) -> None:

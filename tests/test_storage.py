@@ -228,7 +228,7 @@ CALLS: dict[str, tuple[int, Callable[[Service, str, list[str]], Any]]] = {
     "get_data": (3, lambda service, w, _: service.get_data(w)),
     "list_workflows": (3, lambda service, _, __: service.list_workflows()),
     "update_record": (2, lambda service, w, names: service.update_record(w, names[0], {"vars.x": 1})),
-    "create_records": (3, lambda service, w, names: service.create_records(w, _new(names))),
+    "create_records": (1, lambda service, w, names: service.create_records(w, _new(names))),
     "create_records again": (
         4,
         lambda service, w, names: service.create_records(w, [{"record_id": name} for name in names], mode="upsert"),

@@ -156,7 +156,7 @@ CALLS: dict[str, tuple[int, Callable[[Service, str, int], Any]]] = {
     "set_variables": (2, lambda service, w, n: service.set_variables(w, dict.fromkeys(many(n), "new"))),
     "update_record": (2, lambda service, w, _: service.update_record(w, "email_0", {"vars.x": 1})),
     "create_records": (
-        2,
+        1,
         lambda service, w, n: service.create_records(w, [{"record_id": f"new_{place}"} for place in range(n)]),
     ),
     "cleanup_iteration_variables": (

@@ -133,8 +133,8 @@ def _profile(given: object) -> Profile | None:
     profile = find_profile(given)
     if profile is not None and _has_password(profile.url):
         raise TargetError(
-            f"profile {given!r} holds a password, which does not belong in that file; take it out and use PGPASSWORD or "
-            "~/.pgpass"
+            f"profile {given!r} holds a password, which does not belong in that file; take it out and use PGPASSWORD "
+            "or ~/.pgpass"
         )
     return profile
 
@@ -144,7 +144,7 @@ def _has_password(url: str) -> bool:
         parsed = sa.make_url(url) if "://" in url else None
     except (sa.exc.ArgumentError, ValueError):
         return False
-    return parsed is not None and (parsed.password is not None or "password" in parsed.query)
+    return parsed is not None and bool(parsed.password or "password" in parsed.query)
 
 
 def _read_only_reason(

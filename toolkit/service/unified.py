@@ -69,8 +69,9 @@ class UnifiedDataService(RunCalls):
         3
         """
         wanted = str(id_or_name)
-        known = self.records.has_any(wanted) or self.variables.has_any(wanted)
-        return Workflow(self, wanted if known else find_workflow(self.list_workflows(), wanted))
+        if self.records.has_any(wanted) or self.variables.has_any(wanted):
+            return Workflow(self, self.records.workflow_id(wanted))
+        return Workflow(self, find_workflow(self.list_workflows(), wanted))
 
     def close(self) -> None:
         """Close every connection; closing twice is fine.

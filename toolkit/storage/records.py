@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from toolkit import columns, jsonvalue
-from toolkit.errors import InvalidOption, InvalidPath, RecordExists, RecordNotFound
+from toolkit.errors import InvalidOption, InvalidPath, PermissionMissing, RecordExists, RecordNotFound
 from toolkit.model import RecordFilter
 from toolkit.storage import bulk, rows
 from toolkit.storage.archive import REPLACE, Removal
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from toolkit.storage.dialects import Column, Condition
     from toolkit.storage.rows import Row
 
+_EXISTS = "{number:,} of {of:,} records exist already{first}; nothing was written. mode='upsert' replaces them"
 _MODES = ("create", "update", "upsert")
 _REPLACED = ("record_type", "status", "iteration_node_alias", columns.DATA, "updated_at")
 _GROUPS = ("status", "record_type", "iteration_node_alias", columns.WORKFLOW_ID)
@@ -261,10 +262,9 @@ class RecordStorage(BaseStorage):
             raise InvalidOption(f"mode={mode!r} is none of {', '.join(_MODES)}")
         checked = self.workflow_id(workflow_id)
         ids = [row[self.name] for row in listed]
+        if mode == "create":
+            return self._add(checked, listed)
         with self.database.write() as connection:
-            if mode == "create":
-                self._add(connection, checked, listed)
-                return len(listed)
             existing = self._existing(connection, checked, ids, lock=True)
             _check_mode(mode, ids, existing)
             if existing:
@@ -273,26 +273,31 @@ class RecordStorage(BaseStorage):
             self._put(connection, checked, listed, set(existing))
         return len(listed)
 
-    def _add(self, connection: sa.Connection, workflow_id: str, listed: Sequence[Row]) -> None:
+    def _add(self, workflow_id: str, listed: Sequence[Row]) -> int:
         """Insert rows, all or none, with the right to INSERT alone; looking comes after, and only when some exist."""
         ordered = sorted(listed, key=lambda row: str(row[self.name]))
         adding = self._insertion().on_conflict_do_nothing()
-        with connection.begin_nested() as savepoint:
-            added = bulk.insert_many(connection, adding, [self._parameters(workflow_id, row) for row in ordered])
-            if added == len(listed):
-                return
-            savepoint.rollback()
-        _check_mode(
-            "create", [row[self.name] for row in ordered], self._existing_if_seen(connection, workflow_id, ordered)
-        )
-
-    def _existing_if_seen(self, connection: sa.Connection, workflow_id: str, listed: Sequence[Row]) -> list[str]:
-        ids = [row[self.name] for row in listed]
         try:
-            return self._existing(connection, workflow_id, ids, lock=False) or ids
-        except sa.exc.ProgrammingError:
-            # The role may insert and not look: that some exist is known, which ones is not.
-            return ids
+            with self.database.write() as connection:
+                added = bulk.insert_many(connection, adding, [self._parameters(workflow_id, row) for row in ordered])
+                _check_added(added, len(listed))
+        except RecordExists as error:
+            existing = self._existing_if_seen(workflow_id, [row[self.name] for row in ordered])
+            if existing:
+                _check_mode("create", [row[self.name] for row in ordered], existing)
+            raise error from None
+        return added
+
+    def _existing_if_seen(self, workflow_id: str, ids: Sequence[str]) -> list[str]:
+        """Name the rows that stood in the way, where that can still be told."""
+        if self.database.in_transaction:
+            # Of a larger change: what it wrote itself would be named, too.
+            return []
+        try:
+            with self.database.read() as connection:
+                return self._existing(connection, workflow_id, ids, lock=False)
+        except PermissionMissing:
+            return []
 
     def _existing(self, connection: sa.Connection, workflow_id: str, ids: Sequence[str], *, lock: bool) -> list[str]:
         """Find the rows that are there; locked, so that what goes to the archive is what is replaced."""
@@ -464,12 +469,15 @@ class RecordStorage(BaseStorage):
         return Removal(self.workflow_id(workflow_id), kind, records=condition, **why)
 
 
+def _check_added(added: int, wanted: int) -> None:
+    if added != wanted:
+        raise RecordExists(_EXISTS.format(number=wanted - added, of=wanted, first=""))
+
+
 def _check_mode(mode: str, ids: Sequence[str], existing: Sequence[str]) -> None:
     if mode == "create" and existing:
-        raise RecordExists(
-            f"{len(existing):,} of {len(ids):,} records exist already, the first is {existing[0]!r}; nothing was "
-            "written. mode='upsert' replaces them"
-        )
+        first = f", the first is {existing[0]!r}"
+        raise RecordExists(_EXISTS.format(number=len(existing), of=len(ids), first=first))
     missing = set(ids).difference(existing) if mode == "update" else set()
     if missing:
         raise RecordNotFound(
