@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal, assert_series_equal
 
 from toolkit import analysis
-from toolkit.analysis import CAUSE_DTYPES, DURATION_DTYPES, NO_MESSAGE, NO_STATUS, NO_TYPE
-from toolkit.columns import RECORD_COLUMNS, TIME_COLUMNS
+from toolkit.analysis import CAUSE_DTYPES, DURATION_DTYPES, NO_MESSAGE
+from toolkit.columns import NO_STATUS, NO_TYPE, RECORD_COLUMNS, TIME_COLUMNS
 from toolkit.errors import InvalidOption
 
 if TYPE_CHECKING:

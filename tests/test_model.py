@@ -229,7 +229,7 @@ STATS = DataStats(
 def test_stats_add_up() -> None:
     assert (STATS.variables_total, STATS.records_total) == (3, 7)
     assert STATS.by_type == {"temp": 4, "email": 3}
-    assert STATS.by_status == {"None": 3, "failed": 3, "complete": 1}
+    assert STATS.by_status == {"(no status)": 3, "failed": 3, "complete": 1}
     assert STATS.to_dict() == {
         "variables": {
             "total": 3,
@@ -238,7 +238,7 @@ def test_stats_add_up() -> None:
         },
         "records": {"total": 7, "byType": STATS.by_type, "byStatus": STATS.by_status},
     }
-    assert str(STATS) == "workflow w: 7 records and 3 variables (None 3, failed 3, complete 1)"
+    assert str(STATS) == "workflow w: 7 records and 3 variables ((no status) 3, failed 3, complete 1)"
     assert str(DataStats("w")) == "workflow w: 0 records and 0 variables"
 
 

@@ -291,3 +291,19 @@ def test_patterns_take_what_the_reference_takes_on_every_database(service: Servi
     for pattern in [[name] for name in names] + [["a*", "?_"], ["*%", "[*"], ["\\?"]]:
         expected = {name for name in names if patterns.parse(pattern).matches(name)}
         assert set(ids(service.query_records(workflow_id, pattern, columns=["record_id"]))) == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"columns": "status"}, r"takes a list such as \['status'\]"),
+        ({"columns": 5}, "takes a list of record columns and paths"),
+        ({"columns": [1]}, "takes a list of record columns and paths"),
+        ({"columns": ["fields.a"], "flatten": False}, "leave out flatten=False"),
+    ],
+)
+def test_a_choice_of_columns_that_is_none_says_what_is_meant(
+    service: Service, workflow_id: str, options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(toolkit.InvalidOption, match=said):
+        service.query_records(workflow_id, **options)

@@ -446,3 +446,15 @@ def test_many_patches_are_written_together_and_none_when_one_is_wrong(
         service.update_records(workflow_id, [("a_0", {"status": "failed"}), ("a_1", {"labels": 1})])
     assert (service.get_record(workflow_id, "a_0") or {})["status"] == "complete"
     assert service.update_records(workflow_id, {}) == 0
+
+
+def test_a_live_context_follows_its_record_whether_dict_or_object(
+    service: toolkit.UnifiedDataService, workflow_id: str
+) -> None:
+    service.create_record(workflow_id, "a_1")
+    of_this, of_another = {"record_id": "a_1", "data": {}}, {"record_id": "a_2", "data": {}}
+    for context in (of_this, of_another):
+        service.update_record(workflow_id, "a_1", {"vars.price": 1.1, "status": "complete"}, context)
+    assert of_this["status"] == "complete"
+    assert of_this["data"] == (service.get_record(workflow_id, "a_1") or {})["data"]
+    assert of_another == {"record_id": "a_2", "data": {}}

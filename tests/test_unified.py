@@ -341,3 +341,24 @@ def test_an_archive_on_postgresql_is_nobody_elses(service: Service, kind: str) -
         ("archived_records", "archived_variables", "changes", "version"), True
     )
     assert usable == 0
+
+
+def test_a_workflow_whose_id_looks_like_a_pattern_is_meant_literally(service: Service) -> None:
+    if service.database.tables.workflow_ids_are_uuids:
+        with pytest.raises(toolkit.WorkflowNotFound):
+            service.workflow("a,b*")
+        return
+    for workflow_id in ("a,b*", "a", "b", "b2"):
+        service.create_record(workflow_id, "r_1", data={"of": workflow_id})
+        service.set_variable(workflow_id, "of", workflow_id)
+    wf = service.workflow("a,b*")
+    assert list(wf.records()["fields.of"]) == ["a,b*"]
+    assert "workflow_id" not in wf.records().columns
+    assert wf.get("of") == "a,b*"
+    assert list(wf.variables()["value"]) == ["a,b*"]
+    assert wf.stats().records_total == 1
+    assert wf.plan_clear("*", everything=True).total == 2
+    wf.set("new", 1)
+    wf.update_record("r_1", {"status": "complete"})
+    assert wf.data().to_dict()["global"] == {"new": 1, "of": "a,b*"}
+    assert wf.report().summary.total == 1

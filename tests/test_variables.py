@@ -481,3 +481,8 @@ def test_many_threads_may_set_the_same_variables(service: Service, workflow_id: 
         thread.join()
     assert failures == []
     assert len(set(values(service, workflow_id).values())) == 1
+
+
+def test_variables_that_are_neither_dict_nor_frame_are_an_error(service: Service, workflow_id: str) -> None:
+    with pytest.raises(toolkit.InvalidValue, match="a dict or as a frame, not as int"):
+        service.set_variables(workflow_id, 5)  # type: ignore[arg-type]

@@ -14,14 +14,12 @@ from typing import Any, Final
 import pandas as pd
 import pyarrow as pa
 
-from toolkit.columns import FAILED, RECORD_COLUMNS, STATUSES, WORKFLOW_ID
+from toolkit.columns import FAILED, NO_STATUS, NO_TYPE, RECORD_COLUMNS, STATUSES, WORKFLOW_ID
 from toolkit.errors import InvalidOption
 from toolkit.signatures import signatures
 
 RECORD_ID, RECORD_TYPE, STATUS, _, ERROR_MESSAGE, _, CREATED_AT, UPDATED_AT, PROCESSED_AT = RECORD_COLUMNS
 
-NO_STATUS: Final = "(no status)"
-NO_TYPE: Final = "(no type)"
 NO_MESSAGE: Final = "no message"
 """The signature of failures that say nothing."""
 

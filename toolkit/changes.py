@@ -10,12 +10,13 @@ import sqlalchemy as sa
 from toolkit import columns, display
 from toolkit.errors import AlreadyDone, ExpectationFailed, InvalidOption, NothingSelected, StalePlan
 from toolkit.model import OneOrMany, Receipt, RecordFilter, VariableFilter, counted, rows_counted
-from toolkit.patterns import Pattern, PatternLike
 from toolkit.storage.archive import Removal
+from toolkit.storage.base import literally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from toolkit.patterns import PatternLike
     from toolkit.profiles import Profile
     from toolkit.storage.base import WorkflowId
     from toolkit.storage.records import RecordStorage
@@ -260,7 +261,7 @@ def plan_clear(
         by_status = _counts(records, checked, selection.records, "status")
         by_type = _counts(records, checked, selection.records, "record_type")
         all_statuses = _counts(records, checked, RecordFilter(), "status")
-        variables_total = sum(count for _, _, count in variables.count(_literally(checked)))
+        variables_total = sum(count for _, _, count in variables.count(literally(checked)))
     records_total = sum(all_statuses.values())
     return ClearPlan(
         checked,
@@ -280,7 +281,7 @@ def plan_clear(
 def _names(storage: VariableStorage | RecordStorage, workflow_id: str, selection: Any) -> tuple[str, ...]:
     if selection is None:
         return ()
-    statement = sa.select(storage.name_column).where(storage.condition(_literally(workflow_id), selection))
+    statement = sa.select(storage.name_column).where(storage.condition(literally(workflow_id), selection))
     with storage.database.read() as connection:
         return tuple(sorted(connection.scalars(statement)))
 
@@ -288,13 +289,8 @@ def _names(storage: VariableStorage | RecordStorage, workflow_id: str, selection
 def _counts(records: RecordStorage, workflow_id: str, selection: RecordFilter | None, by: str) -> dict[str, int]:
     if selection is None:
         return {}
-    table = records.count(_literally(workflow_id), selection, by=(by,)).to_pylist()
+    table = records.count(literally(workflow_id), selection, by=(by,)).to_pylist()
     return {str(row[by]): row["count"] for row in table}
-
-
-def _literally(workflow_id: str) -> Pattern:
-    """Return one workflow's id so that no character of it is a wildcard."""
-    return Pattern((workflow_id,), ())
 
 
 def _warnings(taken: int, total: int, by_status: Mapping[str, int], profile: Profile | None) -> tuple[str, ...]:

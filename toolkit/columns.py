@@ -44,5 +44,9 @@ COMPLETE: Final = "complete"
 FAILED: Final = "failed"
 SKIPPED: Final = "skipped"
 
+NO_STATUS: Final = "(no status)"
+NO_TYPE: Final = "(no type)"
+"""What counts say of records that have none."""
+
 STATUSES: Final = (DISCOVERED, PROCESSING, COMPLETE, FAILED, SKIPPED)
 """The statuses the engine and test reports use, in the order of a record's life; others are free."""

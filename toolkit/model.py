@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from operator import index
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict
 
-from toolkit import display, patterns
+from toolkit import columns, display, patterns
 from toolkit.errors import AlreadyDone, InvalidOption, InvalidValue
 from toolkit.jsonvalue import check_text
 from toolkit.times import Moment, TimeLike, moment
@@ -327,8 +327,9 @@ class DataStats:
 
     def _margin(self, part: Literal[0, 1]) -> dict[str, int]:
         counts: dict[str, int] = {}
+        missing = (columns.NO_TYPE, columns.NO_STATUS)[part]
         for cell, count in self.records.items():
-            name = str(cell[part])
+            name = missing if cell[part] is None else str(cell[part])
             counts[name] = counts.get(name, 0) + count
         return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 

@@ -7,15 +7,13 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from toolkit import columns
 from toolkit.masking.names import Finding, exempting, find_sensitive, is_plain, normalise
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from toolkit.masking.policy import MaskingPolicy
 
 MAXIMUM_NAME: Final = 255
 """Characters of a name; longer text is a sentence or data."""
@@ -27,6 +25,20 @@ REFERENCE = re.compile(
     r"(?:(?:Bearer|Basic|Token) )?=?(?:\$\{([A-Za-z_][\w.]*)\}|\$?\{\{-?\s*(\$?[A-Za-z_][\w.$-]*?)\s*-?\}\})"
 )
 _SEGMENT = re.compile(r'"((?:[^"\\]|\\.)*)"|[^.]+')
+
+
+class NamePatterns(Protocol):
+    """What of a policy is about names; a `MaskingPolicy` is one. It is hashable, so that decisions are kept."""
+
+    @property
+    def extra(self) -> tuple[str, ...]:
+        """Names always hidden."""
+
+    @property
+    def allow(self) -> tuple[str, ...]:
+        """Names never hidden for their name."""
+
+    def __hash__(self) -> int: ...
 
 
 class Rule(Enum):
@@ -82,7 +94,7 @@ def _is_unset(value: object) -> bool:
     return isinstance(value, str | bytes | list | tuple | set | frozenset | dict) and not value
 
 
-def verdict_on(policy: MaskingPolicy, above: tuple[str, ...], name: str) -> Verdict:
+def verdict_on(policy: NamePatterns, above: tuple[str, ...], name: str) -> Verdict:
     """Return what a name decides, given the names above it; worked out once for each."""
     # Longer text is no name; its ends are judged, so that a cache of names stays small.
     return _decide(
@@ -91,7 +103,7 @@ def verdict_on(policy: MaskingPolicy, above: tuple[str, ...], name: str) -> Verd
 
 
 @lru_cache(maxsize=16_384)
-def _decide(policy: MaskingPolicy, above: tuple[str, ...], name: str) -> Verdict:
+def _decide(policy: NamePatterns, above: tuple[str, ...], name: str) -> Verdict:
     segments = segments_of(name)
     if above or len(segments) < 2 or segments[0] not in columns.PARTS:  # noqa: PLR2004
         return _decide_one(policy, above, name, segments)
@@ -104,7 +116,7 @@ def _decide(policy: MaskingPolicy, above: tuple[str, ...], name: str) -> Verdict
     raise AssertionError("a path has at least one segment")
 
 
-def _decide_one(policy: MaskingPolicy, above: tuple[str, ...], name: str, segments: tuple[str, ...]) -> Verdict:
+def _decide_one(policy: NamePatterns, above: tuple[str, ...], name: str, segments: tuple[str, ...]) -> Verdict:
     chain = (*above[-PATTERN_CONTEXT:], *segments)
     own = len(chain) - len(segments)
     whole = {name, *(".".join(chain[start:]) for start in range(own + 1))}

@@ -7,12 +7,13 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from toolkit.masking.decisions import (
     MAXIMUM_NAME,
     PATTERN_CONTEXT,
     REFERENCE,
+    NamePatterns,
     Verdict,
     rule_for,
     segments_of,
@@ -20,9 +21,6 @@ from toolkit.masking.decisions import (
 )
 from toolkit.masking.names import Literal, normalise, word_set
 from toolkit.masking.secret import HIDDEN, Secret
-
-if TYPE_CHECKING:
-    from toolkit.masking.policy import MaskingPolicy
 
 MAXIMUM_LEVELS: Final = 1000
 """Levels of nesting that are looked into; what lies deeper is hidden."""
@@ -87,7 +85,7 @@ class _Plan(NamedTuple):
 
 
 @lru_cache(maxsize=8192)
-def _plan(policy: MaskingPolicy, path: tuple[str, ...], names: tuple[str, ...], kept: int) -> _Plan:
+def _plan(policy: NamePatterns, path: tuple[str, ...], names: tuple[str, ...], kept: int) -> _Plan:
     # Records of one kind have the same keys: this is worked out once for all of them.
     verdicts = (verdict_on(policy, path, name) for name in names)
     return _Plan(
@@ -97,7 +95,7 @@ def _plan(policy: MaskingPolicy, path: tuple[str, ...], names: tuple[str, ...], 
     )
 
 
-def stands_alone(policy: MaskingPolicy, above: tuple[str, ...], key: str) -> bool:
+def stands_alone(policy: NamePatterns, above: tuple[str, ...], key: str) -> bool:
     """Tell whether a key decides the same whatever stands beside it in its object."""
     known = _field(key)
     if known in VALUE_FIELDS:
@@ -112,7 +110,7 @@ def _kept_below(path: tuple[str, ...], name: str, kept: int) -> tuple[str, ...]:
 class Masker:
     """Walks through one value with a stack of its own, since Python's is short."""
 
-    def __init__(self, policy: MaskingPolicy) -> None:
+    def __init__(self, policy: NamePatterns) -> None:
         self._policy = policy
         # Without patterns only the name directly above can matter.
         self._kept = PATTERN_CONTEXT if policy.extra or policy.allow else 1

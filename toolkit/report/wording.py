@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from toolkit.analysis import NO_MESSAGE, NO_STATUS
-from toolkit.columns import COMPLETE, DISCOVERED, FAILED, PROCESSING, SKIPPED
+from toolkit.analysis import NO_MESSAGE
+from toolkit.columns import COMPLETE, DISCOVERED, FAILED, NO_STATUS, PROCESSING, SKIPPED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

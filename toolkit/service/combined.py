@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from toolkit import changes, columns, frames, times
 from toolkit.changes import ClearPlan, Selection
-from toolkit.model import DataStats, OneOrMany, RecordFilter
+from toolkit.model import DataStats, OneOrMany, RecordFilter, counted
 from toolkit.service.clearing import ClearCalls
 from toolkit.service.iteration_variables import IterationVariableCalls
 from toolkit.service.overview import overview
 from toolkit.service.records import RecordCalls
 from toolkit.service.tracing import TraceCalls
+from toolkit.storage.base import literally
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -85,8 +86,8 @@ class WorkflowData:
 
     def __repr__(self) -> str:
         read = [
-            f"{len(frame):,} {name}"
-            for name, frame in (("records", self.records), ("variables", self.variables))
+            counted(len(frame), noun)
+            for frame, noun in ((self.records, "record"), (self.variables, "variable"))
             if frame is not None
         ]
         return f"WorkflowData({self.workflow_id}: {' and '.join(read)})"
@@ -166,7 +167,7 @@ class CombinedCalls(IterationVariableCalls, RecordCalls, ClearCalls, TraceCalls)
         >>> service.create_record("nightly", "email_001")
         'email_001'
         >>> service.get_data("nightly", bucket="email_001")
-        WorkflowData(nightly: 1 records)
+        WorkflowData(nightly: 1 record)
         """
         one = self._one(workflow_id, "get_data")
         chosen = "*" if pattern is None else pattern
@@ -175,9 +176,9 @@ class CombinedCalls(IterationVariableCalls, RecordCalls, ClearCalls, TraceCalls)
         with self.database.read() as connection:
             now = connection.scalar(self.database.dialect.now().select())
             if bucket in ("all", "global"):
-                variables = self.get_all_variables(one, pattern=chosen, reveal=reveal)
+                variables = self.get_all_variables(literally(one), pattern=chosen, reveal=reveal)
             if bucket != "global":
-                records = self.query_records(one, chosen, ids=ids, flatten=False, reveal=reveal)
+                records = self.query_records(literally(one), chosen, ids=ids, flatten=False, reveal=reveal)
         return WorkflowData(one, times.read(now), variables, records, include_metadata)
 
     def get_stats(self, workflow_id: WorkflowId) -> DataStats:
@@ -208,8 +209,8 @@ class CombinedCalls(IterationVariableCalls, RecordCalls, ClearCalls, TraceCalls)
         """
         one = self._one(workflow_id, "get_stats")
         with self.database.read():
-            variables = self.variables.count(one)
-            records = self.records.count(one, RecordFilter(), ("record_type", "status")).to_pylist()
+            variables = self.variables.count(literally(one))
+            records = self.records.count(literally(one), RecordFilter(), ("record_type", "status")).to_pylist()
         return DataStats(
             one,
             _margin((kind, count) for kind, _, count in variables),

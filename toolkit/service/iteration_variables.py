@@ -14,6 +14,7 @@ from toolkit.patterns import Pattern
 from toolkit.service.base import of_workflows
 from toolkit.service.formatting import format_for_display
 from toolkit.service.variables import VariableCalls
+from toolkit.storage.base import literally
 from toolkit.storage.nodes import read_nodes
 
 if TYPE_CHECKING:
@@ -232,7 +233,7 @@ class IterationVariableCalls(VariableCalls):
         - api_token = [hidden]
         - fruit = [apple, +1 more]
         """
-        frame = self.get_all_variables(self._one(workflow_id, "get_formatted_variables"))
+        frame = self.get_all_variables(literally(self._one(workflow_id, "get_formatted_variables")))
         lines = [
             f"- {' '.join(key.splitlines())} = {format_for_display(value)}"
             for key, value in zip(frame["key"], frame["value"], strict=True)

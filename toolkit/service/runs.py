@@ -17,7 +17,7 @@ from toolkit.service.checking import CheckingCalls
 from toolkit.service.record_iteration import IterationCalls
 from toolkit.storage import rows
 from toolkit.storage.archive import Removal
-from toolkit.storage.base import WorkflowId, encode_for_writing
+from toolkit.storage.base import WorkflowId, encode_for_writing, literally
 from toolkit.storage.tables import workflow_names
 from toolkit.storage.variables import check_key
 
@@ -202,8 +202,8 @@ class RunCalls(IterationCalls, CheckingCalls):
 
         one = self._one(workflow_id, "report")
         with self.database.read():
-            records = self.query_records(one, columns=list(columns.RECORD_COLUMNS))
-            variables = self.get_all_variables(one)
+            records = self.query_records(literally(one), columns=list(columns.RECORD_COLUMNS))
+            variables = self.get_all_variables(literally(one))
         summary = report.summarize(
             records,
             variables,

@@ -126,7 +126,7 @@ class VariableCalls(ServiceBase):
 
     def _all_variables(self, workflow_id: WorkflowId, *, reveal: bool) -> dict[str, JSONValue]:
         one = self._one(workflow_id, f"get_variable(…, {ALL!r})")
-        frame = frames.variables(self.variables.query(one), self._policy(reveal=reveal))
+        frame = frames.variables(self.variables.query(literally(one)), self._policy(reveal=reveal))
         return dict(zip(frame["key"], frame["value"], strict=True))
 
     def set_variable(
@@ -338,6 +338,8 @@ class VariableCalls(ServiceBase):
 
 
 def _of_frame(frame: pd.DataFrame) -> dict[str, Any]:
+    if not hasattr(frame, "columns"):
+        raise InvalidValue(f"variables are given as a dict or as a frame, not as {type(frame).__name__}")
     missing = {"key", "value"}.difference(frame.columns)
     if missing:
         raise InvalidValue(f"a frame of variables has the columns key and value; this one lacks {', '.join(missing)}")

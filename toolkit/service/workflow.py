@@ -13,6 +13,7 @@ from toolkit.service.record_iteration import IterationCalls
 from toolkit.service.records import RecordCalls
 from toolkit.service.runs import RunCalls
 from toolkit.service.variables import VariableCalls
+from toolkit.storage.base import literally
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +28,7 @@ def bound(method: Callable[Concatenate[Any, Any, P], R]) -> Callable[Concatenate
 
     @functools.wraps(method)
     def call(self: Workflow, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        made: R = getattr(self.service, method.__name__)(self.id, *args, **kwargs)
+        made: R = getattr(self.service, method.__name__)(self._given, *args, **kwargs)
         return made
 
     signature = inspect.signature(method)
@@ -67,6 +68,8 @@ class Workflow:
     def __init__(self, service: RunCalls, workflow_id: str) -> None:
         self.service = service
         self.id = workflow_id
+        # An id is meant literally here, whatever characters it has; reads would take some for wildcards.
+        self._given: Any = literally(workflow_id)
 
     variables = bound(VariableCalls.get_all_variables)
     get = bound(VariableCalls.get_variable)

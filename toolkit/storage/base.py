@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -11,6 +12,7 @@ import sqlalchemy as sa
 from toolkit import columns, jsonvalue, patterns
 from toolkit.errors import HiddenValue, InvalidValue
 from toolkit.masking import HIDDEN
+from toolkit.patterns import Pattern
 from toolkit.storage import bulk
 
 if TYPE_CHECKING:
@@ -19,13 +21,15 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from toolkit.model import Receipt
-    from toolkit.patterns import Pattern
     from toolkit.storage.archive import ArchiveStorage, Removal
     from toolkit.storage.database import Database
     from toolkit.storage.dialects import Column, Condition
 
 WorkflowId: TypeAlias = "str | uuid.UUID"
 WorkflowIds: TypeAlias = "str | uuid.UUID | Iterable[str] | Pattern"
+
+
+_PATTERN_CHARACTERS = re.compile(r"[*?,]")
 
 
 class BaseStorage(ABC):
@@ -195,7 +199,8 @@ class BaseStorage(ABC):
         InvalidValue
             For an empty or over-long id, and for one that is no uuid where ids are uuids.
         """
-        text = str(workflow_id) if isinstance(workflow_id, uuid.UUID) else workflow_id
+        single = workflow_id.single if isinstance(workflow_id, Pattern) else workflow_id
+        text = str(single) if isinstance(single, uuid.UUID) else single
         checked = jsonvalue.check_text(text, "workflow id", limit=jsonvalue.MAXIMUM_NAME, empty=False)
         return _uuid(checked) if self.database.tables.workflow_ids_are_uuids else checked
 
@@ -265,7 +270,29 @@ def single_workflow(workflow_ids: object) -> str | uuid.UUID | None:
     """
     if isinstance(workflow_ids, str):
         return patterns.parse(workflow_ids, "workflow_id").single
+    if isinstance(workflow_ids, Pattern):
+        return workflow_ids.single
     return workflow_ids if isinstance(workflow_ids, uuid.UUID) else None
+
+
+def literally(workflow_id: str) -> str | Pattern:
+    """Return the id of one workflow so that no character of it is a wildcard where a read takes several.
+
+    Parameters
+    ----------
+    workflow_id : str
+        The workflow.
+
+    Returns
+    -------
+    str or Pattern
+
+    Examples
+    --------
+    >>> literally("nightly"), literally("a,b")
+    ('nightly', Pattern(exact=('a,b',), wild=()))
+    """
+    return Pattern((workflow_id,), ()) if _PATTERN_CHARACTERS.search(workflow_id) else workflow_id
 
 
 def encode_for_writing(value: Any, what: str, *, literal: bool = False) -> str:

@@ -20,6 +20,7 @@ from toolkit.errors import RecordNotFound, ToolkitError
 from toolkit.model import Receipt
 from toolkit.storage import bulk
 from toolkit.storage.archive import REPLACE
+from toolkit.storage.base import literally
 from toolkit.storage.merge import merge
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ class Claims:
         chosen = dataclasses.replace(selection, status=tuple(self._statuses))
         statement = (
             sa.select(self._records.name_column, self._mark())
-            .where(self._records.condition(self._workflow_id, chosen))
+            .where(self._records.condition(literally(self._workflow_id), chosen))
             .order_by(*self._order())
         )
         with self._database.read() as connection:
@@ -327,7 +328,7 @@ def requeue(records: RecordStorage, workflow_id: str, selection: RecordFilter) -
         Their ids, by code point.
     """
     with records.database.write() as connection:
-        held = _hold(records, connection, records.condition(workflow_id, selection))
+        held = _hold(records, connection, records.condition(literally(workflow_id), selection))
         values = {"status": columns.DISCOVERED, "updated_at": records.dialect.now()}
         connection.execute(sa.update(records.table).where(_named(records, workflow_id, held)).values(values))
     return held
@@ -371,7 +372,7 @@ def retry(
     ArchiveMissing
     """
     with records.database.write() as connection:
-        held = _hold(records, connection, records.condition(workflow_id, selection))
+        held = _hold(records, connection, records.condition(literally(workflow_id), selection))
         if not held:
             return Receipt(uuid.uuid4().hex, workflow_id, REPLACE, archived=archive)
         named = _named(records, workflow_id, held)
