@@ -10,7 +10,7 @@ from toolkit.errors import InvalidValue
 from toolkit.masking import Secret
 from toolkit.model import Receipt, VariableChange, VariableFilter
 from toolkit.service.base import ServiceBase, of_workflows
-from toolkit.storage.base import WorkflowId, WorkflowIds, encode_for_writing
+from toolkit.storage.base import WorkflowId, WorkflowIds, encode_for_writing, literally
 from toolkit.storage.variables import check_key
 
 if TYPE_CHECKING:
