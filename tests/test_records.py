@@ -458,3 +458,16 @@ def test_a_live_context_follows_its_record_whether_dict_or_object(
     assert of_this["status"] == "complete"
     assert of_this["data"] == (service.get_record(workflow_id, "a_1") or {})["data"]
     assert of_another == {"record_id": "a_2", "data": {}}
+
+
+def test_replacing_keeps_the_columns_that_are_not_given_and_takes_those_that_are(
+    service: toolkit.UnifiedDataService, workflow_id: str
+) -> None:
+    former = {"error_message": "late", "retry_count": 2, "processed_at": "2026-11-15T02:00:00Z"}
+    service.create_records(workflow_id, [{"record_id": name, **former} for name in ("kept", "given")])
+    again = {"error_message": "again", "retry_count": 3, "created_at": "2026-11-01T00:00:00Z"}
+    service.create_records(workflow_id, [{"record_id": "kept"}, {"record_id": "given", **again}], mode="upsert")
+    kept, given = (service.get_record(workflow_id, name) or {} for name in ("kept", "given"))
+    assert (kept["error_message"], kept["retry_count"]) == ("late", 2)
+    assert (given["error_message"], given["retry_count"]) == ("again", 3)
+    assert (given["created_at"].day, given["processed_at"]) == (1, kept["processed_at"])

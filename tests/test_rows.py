@@ -16,7 +16,7 @@ import toolkit
 from toolkit import jsonvalue
 from toolkit.columns import DATA, PARTS, RECORD_COLUMNS
 from toolkit.errors import HiddenValue, InvalidPath, InvalidValue
-from toolkit.storage.rows import parts_of, record_row, record_rows, record_type_of
+from toolkit.storage.rows import GIVEN, parts_of, record_row, record_rows, record_type_of
 
 members = st.dictionaries(st.text("abc", min_size=1, max_size=2), st.integers() | st.none(), max_size=3)
 EMPTY: dict[str, Any] = {"fields": {}, "vars": {}, "targets": {}, "history": []}
@@ -104,7 +104,7 @@ def test_every_id_names_a_type_that_its_column_holds(record_id: str) -> None:
 
 def test_a_row_has_every_column_and_the_defaults() -> None:
     row = record_row({"record_id": "email_001"})
-    assert set(row) == {*RECORD_COLUMNS, DATA}
+    assert set(row) == {*RECORD_COLUMNS, DATA, GIVEN}
     assert row == {
         "record_id": "email_001",
         "record_type": "email",
@@ -116,6 +116,7 @@ def test_a_row_has_every_column_and_the_defaults() -> None:
         "updated_at": None,
         "processed_at": None,
         "data": jsonvalue.encode(EMPTY),
+        "given": frozenset({"record_id"}),
     }
 
 

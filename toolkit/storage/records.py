@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _EXISTS = "{number:,} of {of:,} records exist already{first}; nothing was written. mode='upsert' replaces them"
 _MODES = ("create", "update", "upsert")
 _REPLACED = ("record_type", "status", "iteration_node_alias", columns.DATA, "updated_at")
+_KEPT = ("error_message", "retry_count", "created_at", "processed_at")
 _GROUPS = ("status", "record_type", "iteration_node_alias", columns.WORKFLOW_ID)
 
 
@@ -245,7 +246,7 @@ class RecordStorage(BaseStorage):
             As `rows.record_row` makes them; a missing `created_at` or `updated_at` becomes the database's now.
         mode : {"create", "update", "upsert"}, default "create"
             `create` fails when one exists, `update` when one does not, `upsert` replaces type, status, node and
-            document and keeps the other columns, as the engine does.
+            document, and of the other columns those that were given; it keeps the rest, as the engine does.
         archive : bool, default True
             Keep the rows that are replaced.
 
@@ -311,10 +312,17 @@ class RecordStorage(BaseStorage):
         """Replace the rows that are there and add the others, always in one order, so that no two writers deadlock."""
         insertion = self._insertion()
         replaced = {name: insertion.excluded[name] for name in _REPLACED}
+        for name in _KEPT:
+            given = sa.bindparam(f"_has_{name}", type_=sa.Boolean)
+            replaced[name] = sa.case((given, insertion.excluded[name]), else_=self.table.c[name])
         replacing = insertion.on_conflict_do_update(index_elements=[columns.WORKFLOW_ID, self.name], set_=replaced)
         adding = insertion.on_conflict_do_nothing(index_elements=[columns.WORKFLOW_ID, self.name])
         ordered = sorted(listed, key=lambda row: str(row[self.name]))
-        old = [self._parameters(workflow_id, row) for row in ordered if row[self.name] in existing]
+        old = [
+            {**self._parameters(workflow_id, row), **{f"_has_{name}": name in row[rows.GIVEN] for name in _KEPT}}
+            for row in ordered
+            if row[self.name] in existing
+        ]
         new = [self._parameters(workflow_id, row) for row in ordered if row[self.name] not in existing]
         bulk.insert_many(connection, replacing, old)
         if bulk.insert_many(connection, adding, new) != len(new):

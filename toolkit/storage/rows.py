@@ -12,7 +12,10 @@ from toolkit.storage.merge import check_patch, document_path, merge, time_for_co
 from toolkit.storage.tables import TYPE_LIMIT
 
 Row: TypeAlias = dict[str, Any]
-"""Every record column and `data`: text, a number, datetimes or None, and the document as JSON text."""
+"""Every record column, which of them were given, and `data`: text, a number, datetimes or None, and JSON text."""
+
+GIVEN: Final = "given"
+"""The key of a row that says which record columns were given: replacing a record keeps the others."""
 
 _LIMITS: Final = {
     "record_id": jsonvalue.MAXIMUM_NAME,
@@ -55,6 +58,7 @@ def record_row(given: Mapping[str, Any], *, literal: bool = False) -> Row:
         raise InvalidValue("a record needs a record_id")
     record_id = jsonvalue.check_text(given["record_id"], "record_id", limit=jsonvalue.MAXIMUM_NAME, empty=False)
     row: Row = {name: given.get(name) for name in columns.RECORD_COLUMNS}
+    row[GIVEN] = frozenset(name for name in columns.RECORD_COLUMNS if row[name] is not None)
     row["record_type"] = given.get("record_type") or record_type_of(record_id)
     row["status"] = given["status"] if given.get("status") is not None else columns.DISCOVERED
     for name, limit in _LIMITS.items():
