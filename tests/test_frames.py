@@ -365,6 +365,8 @@ def test_hidden_cells_change_only_columns_of_text_and_objects() -> None:
 
 def test_a_document_that_is_hidden_whole_is_still_a_row() -> None:
     class Everything:
+        trigger = None
+
         @staticmethod
         def mask(_: Any) -> Any:
             return HIDDEN

@@ -7,6 +7,7 @@ document has one column, and no two places share one.
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
 from collections import Counter
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from toolkit import columns, jsonvalue, paths
 from toolkit.errors import CorruptValue, DataWarning, InvalidPath, InvalidValue
@@ -65,7 +67,9 @@ def variables(table: pa.Table, policy: MaskingPolicy | None) -> pd.DataFrame:
     texts = table.column("value").to_pylist()
     values = [_decoded(text, f"variable {key!r}") for key, text in zip(keys, texts, strict=True)]
     if policy is not None:
-        values = [policy.mask(value, key) for key, value in zip(keys, values, strict=True)]
+        looked_at = may_hide(table.select(["key", "value"]), ["key", "value"], policy)
+        rows = zip(keys, values, looked_at, strict=True)
+        values = [policy.mask(value, key) if look else value for key, value, look in rows]
     frame = plain_frame(table)
     frame["value"] = _objects(values)
     return frame
@@ -132,7 +136,36 @@ def masked_documents(table: pa.Table, policy: MaskingPolicy | None) -> list[JSON
         One per record.
     """
     documents = _documents(table)
-    return documents if policy is None else [policy.mask(document) for document in documents]
+    if policy is None:
+        return documents
+    names = [name for name in table.column_names if name not in _FRONT]
+    looked_at = may_hide(table, names, policy)
+    return [policy.mask(document) if look else document for document, look in zip(documents, looked_at, strict=True)]
+
+
+def may_hide(table: pa.Table, names: Sequence[str], policy: MaskingPolicy) -> list[bool]:
+    """Tell for each row whether a policy could hide anything in it, by one quick pass over whole columns of text.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        With columns of JSON text, or of names.
+    names : sequence of str
+        Of these columns; a column that is a place in a document is named by its path.
+    policy : MaskingPolicy
+        Hides values by their names.
+
+    Returns
+    -------
+    list of bool
+        False where nothing can be hidden, so that nobody need look closer.
+    """
+    trigger = policy.trigger
+    named = trigger is not None and any(re.search(trigger, name, re.IGNORECASE) for name in names)
+    if trigger is None or named:
+        return [True] * len(table)
+    looks = [pc.match_substring_regex(table.column(name), trigger, ignore_case=True).to_pylist() for name in names]
+    return [any(row) for row in zip(*looks, strict=True)] if looks else [False] * len(table)
 
 
 def places(wanted: Sequence[str]) -> list[Path]:

@@ -11,6 +11,7 @@ from toolkit.masking.decisions import Rule, rule_for, segments_of, verdict_on
 from toolkit.masking.names import exempting
 from toolkit.masking.secret import HIDDEN
 from toolkit.masking.structure import Masker, Place, stands_alone
+from toolkit.masking.trigger import TRIGGER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -136,6 +137,14 @@ class MaskingPolicy:
         what = "a value" if name is None else f"the value of {name!r}"
         warnings.warn(f"{what} could not be looked at ({reason}); it is hidden", DataWarning, stacklevel=2)
         return HIDDEN
+
+    @property
+    def trigger(self) -> str | None:
+        """A regular expression that JSON text matches, in either case, wherever something in it could be hidden.
+
+        None when the policy has names of its own, so that every text must be looked at.
+        """
+        return None if self.extra else TRIGGER
 
     def stands_alone(self, segments: Sequence[str]) -> bool:
         """Tell whether what is hidden at a place depends on nothing but the names on the way to it.

@@ -143,11 +143,12 @@ class CheckingCalls(CombinedCalls):
 
         judge = validation.validator(schema, "the records")
         table = self.records.query(workflow_id, RecordFilter.of(pattern, **filters))
-        mask = self._mask(None, reveal=reveal)
+        policy, mask = self._policy(reveal=reveal), self._mask(None, reveal=reveal)
+        hides = [False] * len(table) if policy is None else frames.may_hide(table, [columns.DATA], policy)
         found = [
             (row, validation.place(_in_record(problem.steps)), problem)
-            for row, (text, delicate) in enumerate(zip(*_texts(table, columns.DATA), strict=True))
-            for problem in _examine(judge, text, mask, delicate=delicate)
+            for row, (text, delicate, look) in enumerate(zip(*_texts(table, columns.DATA), hides, strict=True))
+            for problem in _examine(judge, text, mask if look else _as_it_is, delicate=delicate)
         ]
         frame = _frame(of_workflows(table, workflow_id), _RECORD_ID, found)
         frame.attrs["checked"] = table.num_rows
@@ -155,7 +156,11 @@ class CheckingCalls(CombinedCalls):
 
     def _mask(self, name: str | None, *, reveal: bool) -> Callable[[Any], Any]:
         policy = self._policy(reveal=reveal)
-        return (lambda value: value) if policy is None else (lambda value: policy.mask(value, name))
+        return _as_it_is if policy is None else (lambda value: policy.mask(value, name))
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def _judges(schemas: Mapping[str, Schema]) -> dict[str, tuple[Pattern, SchemaValidator]]:

@@ -1,0 +1,107 @@
+"""The quick look at JSON text never lets pass what the walk would hide."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from toolkit import frames
+from toolkit.masking import MaskingPolicy
+from toolkit.masking.names import ANYWHERE, ENDINGS, FUSED, KEY_OWNERS, PHRASES, SECRET_KEY, SENSITIVE
+from toolkit.masking.structure import SECRET_FLAGS, SECRET_TYPES
+from toolkit.masking.trigger import TRIGGER
+
+POLICY = MaskingPolicy()
+VALUE = "FAKE-not-a-real-value-0001"
+
+WORDS = sorted(
+    {*SENSITIVE, *ENDINGS, *ANYWHERE, *FUSED.split(), *KEY_OWNERS, *SECRET_KEY, "count", "name", "of", "x", "mailbox"}
+    | {word for pair in PHRASES for word in pair}
+)
+words = st.sampled_from(WORDS).flatmap(lambda word: st.sampled_from([word, word + "s", word.upper(), word.title()]))
+separators = st.sampled_from(["_", "-", ".", " ", "/", ":", "2", ""])
+
+
+@st.composite
+def names(draw: st.DrawFn) -> str:
+    parts = draw(st.lists(words, min_size=1, max_size=4))
+    return "".join(part + draw(separators) for part in parts)
+
+
+def shapes(name: str, other: str) -> list[Any]:
+    """Every shape in which a name can stand beside, or above, what it names."""
+    return [
+        {name: VALUE},
+        {other: {"a": 1, name: VALUE}},
+        {"fields": {other: [{name: VALUE}]}},
+        {"name": name, "value": VALUE},
+        {"history": [{"var": name, "old": VALUE, "new": VALUE}]},
+        [[name, VALUE], [other, VALUE]],
+        ["run", f"--{name}", VALUE],
+        {other: {name: {"id": 1, "v": VALUE}}},
+        {"note": json.dumps({name: VALUE})},
+    ]
+
+
+def passes(document: Any) -> bool:
+    return re.search(TRIGGER, json.dumps(document, ensure_ascii=False), re.IGNORECASE) is None
+
+
+@given(names(), names())
+def test_what_passes_the_quick_look_holds_nothing_that_is_hidden(name: str, other: str) -> None:
+    for document in shapes(name, other):
+        if passes(document):
+            assert POLICY.mask(document) is document
+
+
+@pytest.mark.parametrize("flag", sorted(SECRET_FLAGS))
+def test_an_object_that_says_it_is_secret_does_not_pass(flag: str) -> None:
+    document = {flag: True, "name": "colour", "value": VALUE}
+    assert POLICY.mask(document) is not document
+    assert not passes(document)
+
+
+@pytest.mark.parametrize("kind", sorted(SECRET_TYPES))
+def test_an_object_whose_type_is_secret_does_not_pass(kind: str) -> None:
+    assert not passes({"type": kind, "name": "colour", "value": VALUE})
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"url": f"postgresql://app:{VALUE}@db.example.com/app"},
+        {"".join(chr(ord(letter) + 0xFEE0) for letter in "password"): VALUE},
+        {"pass\u200bword": VALUE},
+        {"пароль": VALUE},
+        {"note": '{"password": "x"}'},
+    ],
+)
+def test_what_may_stand_for_anything_does_not_pass(document: Any) -> None:
+    assert POLICY.mask(document) is not document
+    assert not passes(document)
+
+
+def test_an_ordinary_document_passes() -> None:
+    assert passes({"fields": {"subject": "Two boxes short", "size": 12}, "vars": {"label": "order"}, "history": []})
+
+
+def test_a_policy_with_names_of_its_own_looks_at_everything() -> None:
+    assert MaskingPolicy(extra=("customer_no",)).trigger is None
+
+
+@given(st.lists(st.tuples(names(), names()), min_size=1, max_size=5))
+def test_frames_hide_what_the_walk_hides(pairs: list[tuple[str, str]]) -> None:
+    documents = [shape for name, other in pairs for shape in shapes(name, other)]
+    table = pa.table(
+        {
+            "record_id": [str(number) for number in range(len(documents))],
+            "data": [json.dumps(document, ensure_ascii=False) for document in documents],
+        }
+    )
+    assert frames.masked_documents(table, POLICY) == [POLICY.mask(document) for document in documents]
