@@ -137,3 +137,27 @@ def test_row_security_that_hides_rows_is_said_at_connect_and_with_an_empty_resul
                 assert service.query_records("*").empty
     finally:
         execute(url, f"DROP OWNED BY {role}", f"DROP ROLE {role}")
+
+
+@pytest.mark.parametrize("database", ["postgresql", "production"])
+def test_a_role_that_may_only_insert_creates_records_and_is_told_when_some_exist(
+    server: sa.URL, new_database: Any, execute: Any, database: str
+) -> None:
+    url = new_database(database)
+    role = f"writer_{sa.make_url(url).database}"
+    workflow_id = "00000000-0000-0000-0000-000000000001"
+    known = "INSERT INTO workflows (id, name) VALUES ('00000000-0000-0000-0000-000000000001', 'nightly')"
+    execute(url, f"CREATE ROLE {role} LOGIN", f"GRANT INSERT ON workflow_records TO {role}")
+    if database == "production":
+        execute(url, known)
+    try:
+        with toolkit.connect(sa.make_url(url).set(username=role).render_as_string(hide_password=False)) as service:
+            assert service.create_records(workflow_id, [{"record_id": "a_1"}, {"record_id": "a_2"}]) == 2
+            with pytest.raises(toolkit.RecordExists, match="1 of 2 records exist already; nothing was written"):
+                service.create_records(workflow_id, [{"record_id": "a_2"}, {"record_id": "a_3"}])
+            with pytest.raises(toolkit.PermissionMissing, match="workflow_records"):
+                service.create_record(workflow_id, "a_1")
+        with toolkit.connect(url) as owner:
+            assert list(owner.query_records(workflow_id)["record_id"]) == ["a_1", "a_2"]
+    finally:
+        execute(url, f"DROP OWNED BY {role}", f"DROP ROLE {role}")
