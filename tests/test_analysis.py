@@ -322,7 +322,7 @@ def test_numbers_never_make_two_causes(one: int, other: int) -> None:
     assert first == second
 
 
-@given(st.uuids(), st.datetimes(min_value=datetime(1000, 1, 1)), st.from_regex(r"[a-z0-9.+]{1,20}", fullmatch=True))  # noqa: DTZ001
+@given(st.uuids(), st.datetimes(min_value=datetime(1000, 1, 1)), st.from_regex(r"[a-z0-9.+]{1,20}", fullmatch=True))  # noqa: DTZ001 - a time without a zone is the point
 def test_ids_times_and_addresses_never_make_two_causes(name: UUID, time: datetime, mail: str) -> None:
     text = f"{name} from {mail}@example.com at {time:%Y-%m-%dT%H:%M:%SZ} failed"
     assert signature(text) == "<uuid> from <email> at <date> failed"

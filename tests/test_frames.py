@@ -92,7 +92,7 @@ def without_nulls(value: Any, *, top: bool = True) -> Any:
         if member is None or (top and key in PARTS and member == {}):
             continue
         if isinstance(member, dict) and member and not (top and key == HISTORY):
-            member = without_nulls(member, top=False)  # noqa: PLW2901
+            member = without_nulls(member, top=False)  # noqa: PLW2901 - the member without its nulls takes its place
             if not member:
                 continue
         kept[key] = member

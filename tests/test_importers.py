@@ -242,7 +242,7 @@ def test_a_case_at_the_end_of_time_ends_when_it_begins(tmp_path: Path) -> None:
     assert record.processed_at == record.created_at
 
 
-@given(st.datetimes(min_value=datetime(1971, 1, 1), timezones=st.just(timezone(timedelta(hours=-5)))))  # noqa: DTZ001
+@given(st.datetimes(min_value=datetime(1971, 1, 1), timezones=st.just(timezone(timedelta(hours=-5)))))  # noqa: DTZ001 - a time without a zone is the point
 def test_a_written_time_is_read_back(time: datetime) -> None:
     within = time.replace(year=min(time.year, 9000))
     assert timestamp(within.isoformat()) == within

@@ -239,7 +239,7 @@ def test_the_report_says_what_was_looked_at() -> None:
 
 @pytest.mark.parametrize(
     "made",
-    [datetime(2026, 1, 6, 7, 30), datetime(2026, 1, 6, 9, 30, tzinfo=timezone(timedelta(hours=2)))],  # noqa: DTZ001
+    [datetime(2026, 1, 6, 7, 30), datetime(2026, 1, 6, 9, 30, tzinfo=timezone(timedelta(hours=2)))],  # noqa: DTZ001 - a time without a zone is the point
 )
 def test_times_are_shown_in_utc(made: datetime) -> None:
     assert "2026-01-06 07:30 UTC" in RunReport(summary(run(), created_at=made)).to_html()

@@ -17,7 +17,7 @@ from toolkit.errors import InvalidOption
 from toolkit.times import UTC
 
 zones = st.timezones() | st.integers(-86_399, 86_399).map(lambda offset: dt.timezone(dt.timedelta(seconds=offset)))
-moments = st.datetimes(dt.datetime(2, 1, 1), dt.datetime(9998, 12, 31), timezones=st.one_of(st.none(), zones))  # noqa: DTZ001
+moments = st.datetimes(dt.datetime(2, 1, 1), dt.datetime(9998, 12, 31), timezones=st.one_of(st.none(), zones))  # noqa: DTZ001 - a time without a zone is the point
 
 
 @given(moments)
@@ -75,7 +75,7 @@ def test_a_span_is_that_long_ago(text: Any, span: dt.timedelta) -> None:
         ("2026-11-16T02:00+05:30", "2026-11-15T20:30:00+00:00"),
         (" 2026-11-16T02:00 ", "2026-11-16T02:00:00+00:00"),
         (dt.date(2026, 11, 16), "2026-11-16T00:00:00+00:00"),
-        (dt.datetime(2026, 11, 16, 2), "2026-11-16T02:00:00+00:00"),  # noqa: DTZ001
+        (dt.datetime(2026, 11, 16, 2), "2026-11-16T02:00:00+00:00"),  # noqa: DTZ001 - a time without a zone is the point
         (pd.Timestamp("2026-11-16T02:00:00.123456789"), "2026-11-16T02:00:00.123456+00:00"),
         (pd.Timestamp("2026-11-16T02:00", tz="Europe/Berlin"), "2026-11-16T01:00:00+00:00"),
     ],

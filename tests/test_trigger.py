@@ -60,6 +60,23 @@ def test_what_passes_the_quick_look_holds_nothing_that_is_hidden(name: str, othe
             assert POLICY.mask(document) is document
 
 
+PAIRS = sorted(
+    {*PHRASES, *((owner, "key") for owner in KEY_OWNERS | SECRET_KEY), *(("key", one) for one in KEY_OWNERS)}
+)
+
+
+@pytest.mark.parametrize("join", ["{}_{}", "{}{}", "{}-{}", "{}.{}", "{} {}s"])
+def test_two_words_that_are_sensitive_together_do_not_pass(join: str) -> None:
+    hidden = [name for name in (join.format(*pair) for pair in PAIRS) if POLICY.mask({name: VALUE}) != {name: VALUE}]
+    assert len(hidden) > len(PAIRS) / 4
+    assert [name for name in hidden if passes({name: VALUE})] == []
+
+
+@pytest.mark.parametrize("word", sorted({*SENSITIVE, *ENDINGS, *ANYWHERE}))
+def test_no_sensitive_word_passes(word: str) -> None:
+    assert not passes({word: VALUE})
+
+
 @pytest.mark.parametrize("flag", sorted(SECRET_FLAGS))
 def test_an_object_that_says_it_is_secret_does_not_pass(flag: str) -> None:
     document = {flag: True, "name": "colour", "value": VALUE}
