@@ -90,10 +90,10 @@ class RecordChunks:
         return self
 
     def _layout(self, parts: Iterable[pa.Table]) -> frames.Layout:
-        layout = frames.empty_layout(history=self._options["history"], wanted=self._options["wanted"])
+        flat = frames.Flat(self._policy, wanted=self._options["wanted"], history=self._options["history"])
         for part in parts:
-            layout.add(frames.masked_documents(part, self._policy))
-        return layout
+            flat.add(part, keep=False)
+        return flat.layout
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
         if self._parts is None:

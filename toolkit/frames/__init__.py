@@ -1,0 +1,47 @@
+"""Arrow → DataFrame: column names, dtypes, flattening of documents, and masks.
+
+The tables that come in hold times, counts and text; JSON is text. Here each document is decoded exactly, masked before
+anything is made of it, and laid out in columns. Flattening is lossless: every place in a document has one column, and
+no two places share one.
+"""
+
+from __future__ import annotations
+
+from toolkit.frames.cells import plain_values, to_dicts, to_rows
+from toolkit.frames.documents import masked_documents, may_hide
+from toolkit.frames.flat import Layout
+from toolkit.frames.kinds import BOOLEAN, INTEGER, NUMBER, TEXT, TIME
+from toolkit.frames.making import (
+    ORDER,
+    DtypeBackend,
+    Flat,
+    arrow_records,
+    check_backend,
+    places,
+    plain_frame,
+    records,
+    variables,
+)
+
+__all__ = [
+    "BOOLEAN",
+    "INTEGER",
+    "NUMBER",
+    "ORDER",
+    "TEXT",
+    "TIME",
+    "DtypeBackend",
+    "Flat",
+    "Layout",
+    "arrow_records",
+    "check_backend",
+    "masked_documents",
+    "may_hide",
+    "places",
+    "plain_frame",
+    "plain_values",
+    "records",
+    "to_dicts",
+    "to_rows",
+    "variables",
+]

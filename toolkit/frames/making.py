@@ -1,0 +1,381 @@
+"""Arrow tables become frames: record columns as they are, documents laid out beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from toolkit import columns, paths
+from toolkit.errors import InvalidOption, InvalidPath
+from toolkit.frames.cells import objects
+from toolkit.frames.documents import FRONT, decoded, many_objects, masked_documents, masked_place, may_hide
+from toolkit.frames.flat import Layout, Piece, flatten, flatten_place
+from toolkit.frames.kinds import INTEGER, TEXT, TIME, dtype_of
+from toolkit.jsontexts import encode_texts
+
+if TYPE_CHECKING:
+    from toolkit.masking import MaskingPolicy
+    from toolkit.paths import Path
+
+DtypeBackend: TypeAlias = Literal["numpy_nullable", "pyarrow"]
+
+ORDER: Final = "order"
+"""The column that a table has in front of nothing when its rows are still to be put in order: what they are sorted by
+before the record id."""
+
+_AT_ONCE: Final = 1_000
+"""Documents decoded at a time: as Python objects they stay in the processor's cache until they are columns."""
+
+JSON: Final = pa.json_(pa.string())
+"""The Arrow type of a column whose values no other type holds as they are: JSON text, said to be so."""
+
+
+def variables(table: pa.Table, policy: MaskingPolicy | None) -> pd.DataFrame:
+    """Make the frame of variables.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        As `VariableStorage.query` gives it; `workflow_id` in front only when the frame should have it.
+    policy : MaskingPolicy or None
+        Hides values by their keys; None shows everything.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per variable: `key, type, category` of dtype `str`, `value` `object`, times `datetime64[us, UTC]`.
+    """
+    values = decoded(table.column("value"), table.column("key"), "variable")
+    if policy is not None:
+        keys = table.column("key").to_pylist()
+        looked_at = may_hide(table.select(["key", "value"]), ["key", "value"], policy)
+        rows = zip(keys, values, looked_at, strict=True)
+        values = [policy.mask(value, key) if look else value for key, value, look in rows]
+    frame = plain_frame(table)
+    frame["value"] = pd.Series(objects(values), dtype=object)
+    return frame
+
+
+class Flat:
+    """Records being laid out in columns, part by part as they arrive.
+
+    Parameters
+    ----------
+    policy : MaskingPolicy or None
+        Hides values by their names; None shows everything.
+    wanted : sequence of str, optional
+        Record columns and paths to keep, in that order; a path takes everything below it.
+    history : bool, default False
+        Whether `history` is a column; asking for it in `wanted` makes it one.
+    layout : Layout, optional
+        What is known of the columns already.
+    """
+
+    def __init__(
+        self,
+        policy: MaskingPolicy | None,
+        *,
+        wanted: Sequence[str] | None = None,
+        history: bool = False,
+        layout: Layout | None = None,
+    ) -> None:
+        self.layout = layout or Layout()
+        self._policy = policy
+        self._wanted = wanted
+        self._history = history or _asks_for_history(wanted)
+        self._front: list[pa.Table] = []
+        self._pieces: list[tuple[int, dict[str, Piece]]] = []
+
+    def add(self, table: pa.Table, *, keep: bool = True) -> None:
+        """Take records.
+
+        Parameters
+        ----------
+        table : pyarrow.Table
+            As the storage gives them.
+        keep : bool, default True
+            Whether they are rows of the table to come, or only say which columns it has.
+        """
+        if keep:
+            self._front.append(table.select([name for name in table.column_names if name in FRONT or name == ORDER]))
+        for start in range(0, len(table), _AT_ONCE):
+            part = table.slice(start, _AT_ONCE)
+            with many_objects():
+                pieces = self._flatten(part)
+            self.layout.add(pieces)
+            if keep:
+                self._pieces.append((len(part), pieces))
+
+    def _flatten(self, part: pa.Table) -> dict[str, Piece]:
+        if columns.DATA in part.column_names:
+            return flatten(masked_documents(part, self._policy), history=self._history)
+        pieces: dict[str, Piece] = {}
+        for name in part.column_names:
+            if name not in FRONT and name != ORDER:
+                pieces |= flatten_place(name, masked_place(part, name, self._policy))
+        return pieces
+
+    def columns(self) -> tuple[dict[str, Any], int]:
+        """Return the columns, in their order, and the number of rows.
+
+        Returns
+        -------
+        dict of str to (pyarrow.ChunkedArray or numpy.ndarray)
+            An array of Python objects where no Arrow type holds the values as they are.
+        int
+        """
+        front = pa.concat_tables(self._front)
+        places = _places_in_order(front)
+        made: dict[str, Any] = {name: front.column(name) for name in front.column_names if name != ORDER}
+        made |= {name: self._column(name) for name in self.layout.names}
+        if self._wanted is not None:
+            made = _select(made, self._wanted, len(front))
+        return _ordered(made, places), len(front)
+
+    def _column(self, name: str) -> Any:
+        kind = self.layout.arrow_type(name)
+        # What was laid out is let go of column by column, so that it is not there twice at the end.
+        pieces = [(length, part.pop(name, None)) for length, part in self._pieces]
+        if kind is None:
+            return objects([value for length, piece in pieces for value in _plain(piece, length)])
+        return pa.chunked_array([_typed(piece, length, kind) for length, piece in pieces], kind)
+
+
+def _plain(piece: Piece | None, length: int) -> Iterable[Any]:
+    if piece is None:
+        return [None] * length
+    return piece.values.to_pylist() if isinstance(piece.values, pa.Array) else piece.values
+
+
+def _typed(piece: Piece | None, length: int, kind: pa.DataType) -> pa.Array:
+    if piece is None:
+        return pa.nulls(length, kind)
+    if isinstance(piece.values, pa.Array):
+        return piece.values if piece.values.type == kind else piece.values.cast(kind, safe=False)
+    return pa.array([None if value is None else float(value) for value in piece.values], kind)
+
+
+def _places_in_order(front: pa.Table) -> Any:
+    """Return where each row of the result stands now, or None when the rows are in order."""
+    if ORDER not in front.column_names:
+        return None
+    keys = [name for name in (ORDER, "record_id", columns.WORKFLOW_ID) if name in front.column_names]
+    found = pc.sort_indices(front, sort_keys=[(name, "ascending") for name in keys], null_placement="at_end")
+    places = found.to_numpy()
+    return None if (places[1:] > places[:-1]).all() else places
+
+
+def records(
+    tables: pa.Table | Iterable[pa.Table],
+    policy: MaskingPolicy | None,
+    *,
+    flatten: bool = True,
+    wanted: Sequence[str] | None = None,
+    history: bool = False,
+    layout: Layout | None = None,
+    dtype_backend: DtypeBackend | None = None,
+) -> pd.DataFrame:
+    """Make the frame of records.
+
+    Parameters
+    ----------
+    tables : pyarrow.Table or iterable of pyarrow.Table
+        As the storage gives them, with or without documents; `workflow_id` in front only when the frame should have
+        it. At least one.
+    policy : MaskingPolicy or None
+        Hides values by their names; None shows everything.
+    flatten : bool, default True
+        One column per place in the documents; else one column `data` that holds them as dicts.
+    wanted : sequence of str, optional
+        Record columns and paths to keep, in that order; a path takes everything below it.
+    history : bool, default False
+        Whether a flat frame has the column `history`.
+    layout : Layout, optional
+        Which columns and dtypes a flat frame has; worked out from its own documents when left out.
+    dtype_backend : {"numpy_nullable", "pyarrow"}, optional
+        As in pandas; the dtypes of the docs when left out.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per record: the record columns, then the document's, by code point within each part.
+    """
+    parts = [tables] if isinstance(tables, pa.Table) else tables
+    found, length = _flat(parts, policy, wanted, history, layout) if flatten else _whole(parts, policy)
+    made = {name: _series(column, dtype_backend) for name, column in found.items()}
+    return pd.DataFrame(made, columns=pd.Index(made, dtype=TEXT), index=pd.RangeIndex(length), copy=False)
+
+
+def arrow_records(
+    tables: Iterable[pa.Table],
+    policy: MaskingPolicy | None,
+    *,
+    wanted: Sequence[str] | None = None,
+    history: bool = False,
+) -> pa.Table:
+    """Make the Arrow table of records; see `records`.
+
+    Parameters
+    ----------
+    tables : iterable of pyarrow.Table
+        As the storage gives them. At least one.
+    policy : MaskingPolicy or None
+        Hides values by their names; None shows everything.
+    wanted : sequence of str, optional
+        Record columns and paths to keep, in that order.
+    history : bool, default False
+        Whether there is a column `history`.
+
+    Returns
+    -------
+    pyarrow.Table
+        The columns of the flat frame: `string`, `int64`, `double`, `bool`, `timestamp[us, UTC]`; what is `object`
+        there is JSON text of the extension type `arrow.json`.
+    """
+    found, _ = _flat(tables, policy, wanted, history, None)
+    made = {
+        name: column if isinstance(column, pa.ChunkedArray) else encode_texts(column).cast(JSON)
+        for name, column in found.items()
+    }
+    return pa.table(made)
+
+
+def _flat(
+    parts: Iterable[pa.Table],
+    policy: MaskingPolicy | None,
+    wanted: Sequence[str] | None,
+    history: bool,  # noqa: FBT001 - the caller's own option
+    layout: Layout | None,
+) -> tuple[dict[str, Any], int]:
+    flat = Flat(policy, wanted=wanted, history=history, layout=layout)
+    for part in parts:
+        flat.add(part)
+    return flat.columns()
+
+
+def _whole(parts: Iterable[pa.Table], policy: MaskingPolicy | None) -> tuple[dict[str, Any], int]:
+    """Return the record columns, and the documents as Python objects."""
+    fronts, documents = [], []
+    for part in parts:
+        fronts.append(part.select([name for name in part.column_names if name in FRONT or name == ORDER]))
+        documents += masked_documents(part, policy)
+    front = pa.concat_tables(fronts)
+    places = _places_in_order(front)
+    made: dict[str, Any] = {name: front.column(name) for name in front.column_names if name != ORDER}
+    made[columns.DATA] = objects(documents)
+    return _ordered(made, places), len(front)
+
+
+def _ordered(made: dict[str, Any], places: Any) -> dict[str, Any]:
+    return made if places is None else {name: column.take(places) for name, column in made.items()}
+
+
+def _series(column: Any, backend: DtypeBackend | None) -> Any:
+    """Return a column as pandas holds it, without copying what Arrow and pandas keep alike."""
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    if backend == "pyarrow":
+        return pd.ArrowDtype(column.type).__from_arrow__(column)
+    if pa.types.is_timestamp(column.type):
+        return TIME.__from_arrow__(column)
+    if pa.types.is_integer(column.type):
+        return INTEGER.__from_arrow__(column.cast(pa.int64()))
+    dtype: Any = dtype_of(column.type)
+    if backend == "numpy_nullable" and dtype == TEXT:
+        dtype = pd.StringDtype()
+    return dtype.__from_arrow__(column)
+
+
+def plain_frame(table: pa.Table) -> pd.DataFrame:
+    """Make a frame of a table that holds no JSON.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        Text, counts and times.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The same columns: text `str`, counts `Int64`, times `datetime64[us, UTC]`.
+    """
+    made = {name: _series(column, None) for name, column in zip(table.column_names, table.columns, strict=True)}
+    return pd.DataFrame(made, columns=pd.Index(table.column_names, dtype=TEXT), index=pd.RangeIndex(len(table)))
+
+
+def places(wanted: Sequence[str]) -> list[Path]:
+    """Return the places in documents that a choice of columns is about.
+
+    Parameters
+    ----------
+    wanted : sequence of str
+        Record columns and paths.
+
+    Returns
+    -------
+    list of Path
+        Without those that lie within another one; empty when record columns are enough.
+
+    Raises
+    ------
+    InvalidPath
+        For a name that is neither.
+
+    Examples
+    --------
+    >>> [str(place) for place in places(["status", "fields.from", "fields.from.name"])]
+    ['fields.from']
+    """
+    found = [_path(name) for name in dict.fromkeys(wanted) if name not in columns.RECORD_COLUMNS]
+    return [path for path in found if not any(other.contains(path) for other in found if other != path)]
+
+
+def _path(name: str) -> Path:
+    path = paths.parse(name)
+    if path.append or path.segments[0] not in (*columns.PARTS, columns.DATA):
+        raise InvalidPath(
+            f"columns={name!r} is no record column and no path; paths start with "
+            f"{', '.join((*columns.PARTS, columns.DATA))}"
+        )
+    return path
+
+
+def _asks_for_history(wanted: Sequence[str] | None) -> bool:
+    return wanted is not None and any(str(name).partition(".")[0] == columns.HISTORY for name in wanted)
+
+
+def _select(found: dict[str, Any], wanted: Sequence[str], length: int) -> dict[str, Any]:
+    """Keep what was asked for; a path that no record has becomes a column of nothing."""
+    chosen: dict[str, Any] = {columns.WORKFLOW_ID: found[columns.WORKFLOW_ID]} if columns.WORKFLOW_ID in found else {}
+    for name in wanted:
+        for match in _below(found, name):
+            chosen[match] = found[match] if match in found else objects([None] * length)
+    return chosen
+
+
+def _below(found: Iterable[str], name: str) -> list[str]:
+    """Return the columns that a name asks for; a path is spelled in one way, found or not."""
+    if name in columns.RECORD_COLUMNS:
+        return [name]
+    text = str(_path(name))
+    return [column for column in found if column == text or column.startswith(text + ".")] or [text]
+
+
+def check_backend(backend: object) -> None:
+    """Refuse a `dtype_backend` that pandas does not know.
+
+    Parameters
+    ----------
+    backend : object
+        As it was given.
+
+    Raises
+    ------
+    InvalidOption
+    """
+    if backend not in (None, "numpy_nullable", "pyarrow"):
+        raise InvalidOption(f"dtype_backend={backend!r} is neither 'numpy_nullable' nor 'pyarrow'")
