@@ -368,7 +368,7 @@ def test_a_document_that_is_hidden_whole_is_still_a_row() -> None:
         trigger = None
 
         @staticmethod
-        def mask(_: Any) -> Any:
+        def mask(_: Any, __: str | None = None) -> Any:
             return HIDDEN
 
     policy: Any = Everything()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -20,25 +19,52 @@ if TYPE_CHECKING:
 _DIGITS_OF_A_DOUBLE: Final = 15
 _DIGITS_OF_AN_INTEGER: Final = 18
 
-_BEGIN: Final = r"(?:^|[\[:,\s])-?"
-_NUMBER: Final = re.compile(_BEGIN + r"(\d[\d.]*(?:[eE][+-]?\d+)?)")
-
-# The quick reader takes an integer beyond 64 bits for a double, and any number for the nearest double. A double gives
-# 15 digits back whatever they are, so only text with more of them in a row, or with a large exponent, is looked at
-# again. (Digits within text count too, where they follow a space or a comma: that only costs time.)
-_DELICATE: Final = _BEGIN + "(?:{})".format(
+# The quick reader takes an integer beyond 64 bits for a double, and any number for the nearest double, which gives 15
+# digits back whatever they are. So text is looked at closely when it holds more digits than that where a number can
+# begin, or a large exponent. (Digits inside a text that follow a space only cost time.)
+_DELICATE: Final = r"(?:^|[\[:,\s])-?(?:{})".format(
     "|".join(
         [
             f"[0-9]{{{_DIGITS_OF_AN_INTEGER + 1}}}",
             r"[0-9][0-9.]*[eE][+-]?[0-9]{3}",
-            *(rf"[0-9]{{{before}}}\.[0-9]{{{_DIGITS_OF_A_DOUBLE + 1 - before}}}" for before in range(1, 16)),
+            *(
+                rf"[0-9]{{{before}}}\.[0-9]{{{_DIGITS_OF_A_DOUBLE + 1 - before}}}"
+                for before in range(1, _DIGITS_OF_A_DOUBLE + 1)
+            ),
         ]
     )
 )
+_SPACES: Final = b" \t\n\r"
+
+
+def delicate(texts: pa.Array) -> pa.Array | None:
+    """Tell which JSON texts may hold a number that the quick reader would change.
+
+    Parameters
+    ----------
+    texts : pyarrow.Array
+        Of type `string`.
+
+    Returns
+    -------
+    pyarrow.Array or None
+        Of type `bool`, one per text; None when there is no such text.
+
+    Examples
+    --------
+    >>> delicate(pa.array(['{"n": 17}', "12345678901234567890"])).to_pylist()
+    [False, True]
+    """
+    found = pc.match_substring_regex(texts, _DELICATE)
+    return found if pc.any(found).as_py() else None
 
 
 def decode_texts(
-    texts: pa.Array, corrupt: Callable[[int, CorruptValue], None], *, trusted: bool = False
+    texts: pa.Array,
+    closely: pa.Array | None,
+    corrupt: Callable[[int, CorruptValue], None],
+    *,
+    trusted: bool = False,
 ) -> list[JSONValue]:
     """Read JSON texts.
 
@@ -46,6 +72,8 @@ def decode_texts(
     ----------
     texts : pyarrow.Array
         Of type `string`; a null is read as None.
+    closely : pyarrow.Array or None
+        What `delicate` says of them.
     corrupt : callable
         Told the position of each text that is no JSON, and why; its value is None.
     trusted : bool, default False
@@ -58,30 +86,44 @@ def decode_texts(
 
     Examples
     --------
-    >>> decode_texts(pa.array(['{"n": 17}', None, "123456789012345678901234567890"]), print)
+    >>> texts = pa.array(['{"n": 17}', None, "123456789012345678901234567890"])
+    >>> decode_texts(texts, delicate(texts), print)
     [{'n': 17}, None, 123456789012345678901234567890]
     """
-    delicate = pc.match_substring_regex(texts, _DELICATE)
-    if not pc.any(delicate).as_py():
-        try:
-            return _joined(texts) if trusted else _quickly(texts)
-        except orjson.JSONDecodeError:
-            # One of them is no JSON, or what the quick reader takes for none; which one, only a second look tells.
-            pass
+    try:
+        return _joined(texts) if trusted and closely is None else _quickly(texts, closely)
+    except orjson.JSONDecodeError:
+        # One of them is no JSON, or what the quick reader takes for none; which one, only a second look tells.
+        pass
     values: list[JSONValue] = []
-    for position, (text, careful) in enumerate(zip(texts.to_pylist(), delicate.to_pylist(), strict=True)):
+    for position, text in enumerate(texts.to_pylist()):
         try:
-            values.append(None if text is None else _one(text, careful=careful))
+            values.append(None if text is None else jsonvalue.decode(text))
         except CorruptValue as error:
             corrupt(position, error)
             values.append(None)
     return values
 
 
-def _quickly(texts: pa.Array) -> list[JSONValue]:
-    loads = orjson.loads
+def _quickly(texts: pa.Array, closely: pa.Array | None) -> list[JSONValue]:
     found = texts.cast(pa.binary()).to_pylist()
-    return [None if text is None else loads(text) for text in found] if texts.null_count else list(map(loads, found))
+    loads = orjson.loads
+    if closely is None:
+        return (
+            [None if text is None else loads(text) for text in found] if texts.null_count else list(map(loads, found))
+        )
+    return [
+        None if text is None else _closely(text) if look else loads(text)
+        for text, look in zip(found, closely.to_pylist(), strict=True)
+    ]
+
+
+def _closely(text: bytes) -> JSONValue:
+    """Read a text with long numbers: quickly if the quick reader's value, written again, has the same digits."""
+    value: JSONValue = orjson.loads(text)
+    # Writers of JSON differ in their spaces, and no number holds one.
+    again = orjson.dumps(value).translate(None, _SPACES)
+    return value if again == text.translate(None, _SPACES) else jsonvalue.decode(text)
 
 
 def _joined(texts: pa.Array) -> list[JSONValue]:
@@ -89,23 +131,6 @@ def _joined(texts: pa.Array) -> list[JSONValue]:
     joined = b",".join(texts.cast(pa.binary()).fill_null(b"null").to_pylist())
     values: list[JSONValue] = orjson.loads(b"[" + joined + b"]")
     return values
-
-
-def _one(text: str, *, careful: bool) -> JSONValue:
-    if careful and not all(map(_is_plain, _NUMBER.findall(text))):
-        return jsonvalue.decode(text)
-    try:
-        value: JSONValue = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return jsonvalue.decode(text)
-    return value
-
-
-def _is_plain(number: str) -> bool:
-    """Tell whether the quick reader gives a number what its digits say."""
-    if "." not in number and "e" not in number and "E" not in number:
-        return len(number) <= _DIGITS_OF_AN_INTEGER
-    return len(number) <= _DIGITS_OF_A_DOUBLE or repr(float(number)) == number
 
 
 def encode_texts(values: Sequence[Any]) -> pa.Array:

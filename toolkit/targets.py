@@ -16,7 +16,8 @@ import sqlalchemy as sa
 from toolkit.errors import ConnectionFailed, DatabaseNotFound, DataWarning, InvalidOption, SchemaMismatch, TargetError
 from toolkit.profiles import Profile, find_profile, near_profiles
 from toolkit.storage.archive import ArchiveStorage
-from toolkit.storage.database import Database
+from toolkit.storage.arrow import ArrowSource
+from toolkit.storage.database import SETTINGS, Database
 from toolkit.storage.dialects import DIALECTS
 from toolkit.storage.tables import RECORDS, VARIABLES, found_tables, own_tables
 from toolkit.storage.translation import translate
@@ -260,19 +261,21 @@ def _file(path: Path, read_only: str | None, *, create: bool) -> Database:
 
 def _server(text: str, read_only: str | None) -> Database:
     url = _server_url(text)
+    options = {
+        "connect_timeout": str(url.query.get("connect_timeout", CONNECT_TIMEOUT)),
+        "application_name": f"toolkit ({actor()})"[:63],
+    }
     engine = sa.create_engine(
         url,
         hide_parameters=True,
         pool_pre_ping=True,
         execution_options={"postgresql_readonly": True} if read_only else {},
-        connect_args={
-            "connect_timeout": url.query.get("connect_timeout", CONNECT_TIMEOUT),
-            "application_name": f"toolkit ({actor()})"[:63],
-            # A transaction pooler hands each transaction another session: nothing may be prepared in one.
-            "prepare_threshold": None,
-        },
+        # A transaction pooler hands each transaction another session: nothing may be prepared in one.
+        connect_args={**options, "prepare_threshold": None},
     )
-    return Database(engine, _server_place(url), read_only=read_only)
+    database = Database(engine, _server_place(url), read_only=read_only)
+    database.arrow_source = ArrowSource(url, options, SETTINGS)
+    return database
 
 
 def _server_url(text: str) -> sa.URL:

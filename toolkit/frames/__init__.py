@@ -8,14 +8,14 @@ no two places share one.
 from __future__ import annotations
 
 from toolkit.frames.cells import plain_values, to_dicts, to_rows
-from toolkit.frames.documents import masked_documents, may_hide
+from toolkit.frames.documents import ORDER, Looked, look, may_hide
 from toolkit.frames.flat import Layout
 from toolkit.frames.kinds import BOOLEAN, INTEGER, NUMBER, TEXT, TIME
 from toolkit.frames.making import (
-    ORDER,
     DtypeBackend,
     Flat,
     arrow_records,
+    asks_for_history,
     check_backend,
     places,
     plain_frame,
@@ -33,9 +33,11 @@ __all__ = [
     "DtypeBackend",
     "Flat",
     "Layout",
+    "Looked",
     "arrow_records",
+    "asks_for_history",
     "check_backend",
-    "masked_documents",
+    "look",
     "may_hide",
     "places",
     "plain_frame",

@@ -6,14 +6,14 @@ import gc
 import re
 import warnings
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from toolkit import columns
 from toolkit.errors import DataWarning
-from toolkit.jsontexts import decode_texts
+from toolkit.jsontexts import decode_texts, delicate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,34 +25,91 @@ if TYPE_CHECKING:
 FRONT: Final = frozenset({columns.WORKFLOW_ID, *columns.RECORD_COLUMNS})
 """Columns that are no document."""
 
+ORDER: Final = "order"
+"""The column of a table whose rows are still to be put in order: what they are sorted by before the record id."""
 
-def masked_documents(table: pa.Table, policy: MaskingPolicy | None) -> list[JSONValue]:
-    """Decode the documents of records, and hide what is to be hidden in them.
+
+class Looked(NamedTuple):
+    """Records, and which of their documents need more than the quick way.
+
+    Attributes
+    ----------
+    table : pyarrow.Table
+        As the storage gives it.
+    hiding : dict of str to (pyarrow.Array or None)
+        For each column of JSON text, in which rows something could be hidden; None for none.
+    delicate : dict of str to (pyarrow.Array or None)
+        Likewise, in which rows a number needs the exact reader.
+    """
+
+    table: pa.Table
+    hiding: dict[str, pa.Array | None]
+    delicate: dict[str, pa.Array | None]
+
+    def slice(self, start: int, length: int) -> Looked:
+        """Return some of the rows.
+
+        Parameters
+        ----------
+        start, length : int
+            Which.
+
+        Returns
+        -------
+        Looked
+        """
+        hiding, found = (
+            {name: None if flags is None else flags.slice(start, length) for name, flags in each.items()}
+            for each in (self.hiding, self.delicate)
+        )
+        return Looked(self.table.slice(start, length), hiding, found)
+
+
+def look(table: pa.Table, policy: MaskingPolicy | None) -> Looked:
+    """Look at whole columns of text, which is quick, to find the rows that must be looked at one by one.
 
     Parameters
     ----------
     table : pyarrow.Table
-        As `RecordStorage.query` gives it.
+        As the storage gives it.
     policy : MaskingPolicy or None
-        Hides values by their names; None shows everything.
+        Hides values; None shows everything.
+
+    Returns
+    -------
+    Looked
+    """
+    texts = {name: _whole(table.column(name)) for name in table.column_names if name not in FRONT and name != ORDER}
+    hiding = {name: None if policy is None else _may_hide(text, name, policy) for name, text in texts.items()}
+    return Looked(table, hiding, {name: delicate(text) for name, text in texts.items()})
+
+
+def masked_documents(records: Looked, policy: MaskingPolicy | None) -> list[JSONValue]:
+    """Decode the documents of records, and hide what is to be hidden in them.
+
+    Parameters
+    ----------
+    records : Looked
+        With or without documents.
+    policy : MaskingPolicy or None
+        Hides values; None shows everything.
 
     Returns
     -------
     list of JSON value
         One per record; None where a table has no documents.
     """
-    if columns.DATA not in table.column_names:
-        return [None] * len(table)
-    documents = decoded(table.column(columns.DATA), table.column("record_id"), "record")
-    return documents if policy is None else _masked(documents, table, columns.DATA, None, policy)
+    if columns.DATA not in records.table.column_names:
+        return [None] * len(records.table)
+    return _masked(records, columns.DATA, None, policy)
 
 
-def masked_place(table: pa.Table, name: str, policy: MaskingPolicy | None) -> list[JSONValue]:
+def masked_place(records: Looked, name: str, policy: MaskingPolicy | None) -> list[JSONValue]:
     """Decode what records hold at one place, and hide what is to be hidden there.
 
     Parameters
     ----------
-    table : pyarrow.Table
+    records : Looked
         With a column of JSON text for the place, as the database found it.
     name : str
         The path of the place, and of the column.
@@ -64,17 +121,18 @@ def masked_place(table: pa.Table, name: str, policy: MaskingPolicy | None) -> li
     list of JSON value
         One per record.
     """
-    values = decoded(table.column(name), table.column("record_id"), "record", trusted=True)
-    return values if policy is None else _masked(values, table, name, name, policy)
+    return _masked(records, name, name, policy)
 
 
-def _masked(
-    values: list[JSONValue], table: pa.Table, column: str, path: str | None, policy: MaskingPolicy
-) -> list[JSONValue]:
-    looked_at = may_hide(table, [column], policy)
-    if not any(looked_at):
+def _masked(records: Looked, name: str, path: str | None, policy: MaskingPolicy | None) -> list[JSONValue]:
+    texts, ids = records.table.column(name), records.table.column("record_id")
+    # A place was read by the database itself, so that it is JSON for sure.
+    values = _decoded(texts, records.delicate[name], ids, "record", trusted=path is not None)
+    hiding = records.hiding[name]
+    if policy is None or hiding is None:
         return values
-    return [policy.mask(value, path) if look else value for value, look in zip(values, looked_at, strict=True)]
+    rows = zip(values, hiding.to_pylist(), strict=True)
+    return [policy.mask(value, path) if look_closely else value for value, look_closely in rows]
 
 
 def may_hide(table: pa.Table, names: Sequence[str], policy: MaskingPolicy) -> list[bool]:
@@ -94,17 +152,20 @@ def may_hide(table: pa.Table, names: Sequence[str], policy: MaskingPolicy) -> li
     list of bool
         False where nothing can be hidden, so that nobody need look closer.
     """
+    looks = [_may_hide(_whole(table.column(name)), name, policy) for name in names]
+    found = [flags.to_pylist() for flags in looks if flags is not None]
+    return [any(row) for row in zip(*found, strict=True)] if found else [False] * len(table)
+
+
+def _may_hide(texts: pa.Array, name: str, policy: MaskingPolicy) -> pa.Array | None:
     trigger = policy.trigger
-    named = trigger is not None and any(re.search(trigger, name, re.IGNORECASE) for name in names)
-    if trigger is None or named:
-        return [True] * len(table)
-    looks = [pc.match_substring_regex(table.column(name), trigger, ignore_case=True) for name in names]
-    if not any(pc.any(look).as_py() for look in looks):
-        return [False] * len(table)
-    return [any(row) for row in zip(*(look.to_pylist() for look in looks), strict=True)]
+    if trigger is None or re.search(trigger, name, re.IGNORECASE):
+        return pa.array([True] * len(texts), pa.bool_())
+    found = pc.match_substring_regex(texts, trigger, ignore_case=True)
+    return found if pc.any(found).as_py() else None
 
 
-def decoded(texts: pa.ChunkedArray, ids: pa.ChunkedArray, kind: str, *, trusted: bool = False) -> list[JSONValue]:
+def decoded(texts: pa.ChunkedArray, ids: pa.ChunkedArray, kind: str) -> list[JSONValue]:
     """Read a column of JSON text; what is no JSON is missing, with a warning.
 
     Parameters
@@ -115,52 +176,33 @@ def decoded(texts: pa.ChunkedArray, ids: pa.ChunkedArray, kind: str, *, trusted:
         The name of each row, for the warning.
     kind : str
         What a row is: `record` or `variable`.
-    trusted : bool, default False
-        Whether the database itself wrote the texts, so that each is JSON.
 
     Returns
     -------
     list of JSON value
     """
+    return _decoded(texts, delicate(_whole(texts)), ids, kind, trusted=False)
+
+
+def _decoded(
+    texts: pa.ChunkedArray, closely: pa.Array | None, ids: pa.ChunkedArray, kind: str, *, trusted: bool
+) -> list[JSONValue]:
     found: list[tuple[int, CorruptValue]] = []
-    whole = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
-    values = decode_texts(whole, lambda position, error: found.append((position, error)), trusted=trusted)
+    values = decode_texts(_whole(texts), closely, lambda *problem: found.append(problem), trusted=trusted)
     for position, error in found:
         what = f"{kind} {ids[position].as_py()!r}"
         warnings.warn(f"{what} is shown as missing: {error}", DataWarning, stacklevel=3)
     return values
 
 
-def decoded(texts: pa.ChunkedArray, ids: pa.ChunkedArray, kind: str, *, trusted: bool = False) -> list[JSONValue]:
-    """Read a column of JSON text; what is no JSON is missing, with a warning.
-
-    Parameters
-    ----------
-    texts : pyarrow.ChunkedArray
-        One per row.
-    ids : pyarrow.ChunkedArray
-        The name of each row, for the warning.
-    kind : str
-        What a row is: `record` or `variable`.
-    trusted : bool, default False
-        Whether the database itself wrote the texts, so that each is JSON.
-
-    Returns
-    -------
-    list of JSON value
-    """
-    found: list[tuple[int, CorruptValue]] = []
-    whole = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
-    values = decode_texts(whole, lambda position, error: found.append((position, error)), trusted=trusted)
-    for position, error in found:
-        what = f"{kind} {ids[position].as_py()!r}"
-        warnings.warn(f"{what} is shown as missing: {error}", DataWarning, stacklevel=3)
-    return values
+def _whole(texts: pa.ChunkedArray) -> pa.Array:
+    found = texts.combine_chunks()
+    return found if isinstance(found, pa.Array) else pa.concat_arrays(found.chunks)
 
 
 @contextmanager
 def many_objects() -> Iterator[None]:
-    """Keep Python from looking for circles while many documents are read: there are none, and it takes half the time."""
+    """Keep Python from looking for circles while documents are read: there are none, and it takes half the time."""
     enabled = gc.isenabled()
     gc.disable()
     try:

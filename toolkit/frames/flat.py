@@ -7,6 +7,7 @@ of Python for each value, so there is none where a whole column can be moved at 
 from __future__ import annotations
 
 import itertools
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import pyarrow as pa
@@ -44,12 +45,12 @@ class Piece(NamedTuple):
     ----------
     kinds : frozenset of str
         What decides about the dtype; see `kinds_of`.
-    values : pyarrow.Array or list
+    cells : pyarrow.Array or list
         One per document; nulls or None where it holds nothing there.
     """
 
     kinds: frozenset[str]
-    values: pa.Array | list[Any]
+    cells: pa.Array | list[Any]
 
 
 def flatten(documents: Sequence[JSONValue], *, history: bool = False) -> dict[str, Piece]:
@@ -122,10 +123,14 @@ def order(name: str) -> tuple[int, str]:
 
 def _members(objects: _Objects) -> Iterable[tuple[str, Sequence[Any]]]:
     """Return the members of objects, column by column."""
-    shapes = set(map(tuple, objects))
-    if len(shapes) == 1:
-        return zip(next(iter(shapes)), zip(*map(dict.values, objects), strict=True), strict=True)
-    keys = dict.fromkeys(itertools.chain.from_iterable(shapes))
+    first = next(filter(None, objects))
+    if set(map(len, objects)) == {len(first)} and len(first) > 1:
+        try:
+            # As many keys, and none of these missing: the same keys.
+            return zip(first, zip(*map(itemgetter(*first), objects), strict=True), strict=True)
+        except KeyError:
+            pass
+    keys = dict.fromkeys(itertools.chain.from_iterable(objects))
     if len(keys) * len(objects) > _SPARSE * sum(map(len, objects)):
         return _scattered(objects)
     return ((key, [one.get(key, _MISSING) for one in objects]) for key in keys)

@@ -86,12 +86,12 @@ def _is_exact(value: int) -> bool:
     return int(float(value)) == value
 
 
-def arrow_type(kinds: Collection[str]) -> pa.DataType | None:
+def arrow_type(kinds: frozenset[str]) -> pa.DataType | None:
     """Return the Arrow type that holds every value of some kinds as it is; see the table of dtypes in the docs.
 
     Parameters
     ----------
-    kinds : collection of str
+    kinds : frozenset of str
         As `kinds_of` gives them.
 
     Returns

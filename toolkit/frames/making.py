@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import functools
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import pandas as pd
@@ -10,22 +10,31 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toolkit import columns, paths
+from toolkit.ahead import one_ahead
 from toolkit.errors import InvalidOption, InvalidPath
 from toolkit.frames.cells import objects
-from toolkit.frames.documents import FRONT, decoded, many_objects, masked_documents, masked_place, may_hide
+from toolkit.frames.documents import (
+    FRONT,
+    ORDER,
+    Looked,
+    decoded,
+    look,
+    many_objects,
+    masked_documents,
+    masked_place,
+    may_hide,
+)
 from toolkit.frames.flat import Layout, Piece, flatten, flatten_place
 from toolkit.frames.kinds import INTEGER, TEXT, TIME, dtype_of
 from toolkit.jsontexts import encode_texts
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from toolkit.masking import MaskingPolicy
     from toolkit.paths import Path
 
 DtypeBackend: TypeAlias = Literal["numpy_nullable", "pyarrow"]
-
-ORDER: Final = "order"
-"""The column that a table has in front of nothing when its rows are still to be put in order: what they are sorted by
-before the record id."""
 
 _AT_ONCE: Final = 1_000
 """Documents decoded at a time: as Python objects they stay in the processor's cache until they are columns."""
@@ -86,37 +95,36 @@ class Flat:
         self.layout = layout or Layout()
         self._policy = policy
         self._wanted = wanted
-        self._history = history or _asks_for_history(wanted)
+        self._history = history or asks_for_history(wanted)
         self._front: list[pa.Table] = []
         self._pieces: list[tuple[int, dict[str, Piece]]] = []
 
-    def add(self, table: pa.Table, *, keep: bool = True) -> None:
+    def add(self, records: Looked, *, keep: bool = True) -> None:
         """Take records.
 
         Parameters
         ----------
-        table : pyarrow.Table
-            As the storage gives them.
+        records : Looked
+            As `look` gives them.
         keep : bool, default True
             Whether they are rows of the table to come, or only say which columns it has.
         """
+        table = records.table
         if keep:
-            self._front.append(table.select([name for name in table.column_names if name in FRONT or name == ORDER]))
+            self._front.append(_front(table))
         for start in range(0, len(table), _AT_ONCE):
-            part = table.slice(start, _AT_ONCE)
-            with many_objects():
-                pieces = self._flatten(part)
+            part = records.slice(start, _AT_ONCE)
+            pieces = self._flatten(part)
             self.layout.add(pieces)
             if keep:
-                self._pieces.append((len(part), pieces))
+                self._pieces.append((len(part.table), pieces))
 
-    def _flatten(self, part: pa.Table) -> dict[str, Piece]:
-        if columns.DATA in part.column_names:
+    def _flatten(self, part: Looked) -> dict[str, Piece]:
+        if columns.DATA in part.table.column_names:
             return flatten(masked_documents(part, self._policy), history=self._history)
         pieces: dict[str, Piece] = {}
-        for name in part.column_names:
-            if name not in FRONT and name != ORDER:
-                pieces |= flatten_place(name, masked_place(part, name, self._policy))
+        for name in part.delicate:
+            pieces |= flatten_place(name, masked_place(part, name, self._policy))
         return pieces
 
     def columns(self) -> tuple[dict[str, Any], int]:
@@ -145,26 +153,31 @@ class Flat:
         return pa.chunked_array([_typed(piece, length, kind) for length, piece in pieces], kind)
 
 
+def _front(table: pa.Table) -> pa.Table:
+    return table.select([name for name in table.column_names if name in FRONT or name == ORDER])
+
+
 def _plain(piece: Piece | None, length: int) -> Iterable[Any]:
     if piece is None:
         return [None] * length
-    return piece.values.to_pylist() if isinstance(piece.values, pa.Array) else piece.values
+    return piece.cells.to_pylist() if isinstance(piece.cells, pa.Array) else piece.cells
 
 
 def _typed(piece: Piece | None, length: int, kind: pa.DataType) -> pa.Array:
     if piece is None:
         return pa.nulls(length, kind)
-    if isinstance(piece.values, pa.Array):
-        return piece.values if piece.values.type == kind else piece.values.cast(kind, safe=False)
-    return pa.array([None if value is None else float(value) for value in piece.values], kind)
+    if isinstance(piece.cells, pa.Array):
+        return piece.cells if piece.cells.type == kind else piece.cells.cast(kind, safe=False)
+    return pa.array([None if value is None else float(value) for value in piece.cells], kind)
 
 
 def _places_in_order(front: pa.Table) -> Any:
     """Return where each row of the result stands now, or None when the rows are in order."""
     if ORDER not in front.column_names:
         return None
+    # Nulls come last, which is where Arrow puts them.
     keys = [name for name in (ORDER, "record_id", columns.WORKFLOW_ID) if name in front.column_names]
-    found = pc.sort_indices(front, sort_keys=[(name, "ascending") for name in keys], null_placement="at_end")
+    found = pc.sort_indices(front, sort_keys=[(name, "ascending") for name in keys])
     places = found.to_numpy()
     return None if (places[1:] > places[:-1]).all() else places
 
@@ -252,17 +265,19 @@ def _flat(
     layout: Layout | None,
 ) -> tuple[dict[str, Any], int]:
     flat = Flat(policy, wanted=wanted, history=history, layout=layout)
-    for part in parts:
-        flat.add(part)
-    return flat.columns()
+    with many_objects():
+        for part in one_ahead(parts, functools.partial(look, policy=policy)):
+            flat.add(part)
+        return flat.columns()
 
 
 def _whole(parts: Iterable[pa.Table], policy: MaskingPolicy | None) -> tuple[dict[str, Any], int]:
     """Return the record columns, and the documents as Python objects."""
     fronts, documents = [], []
-    for part in parts:
-        fronts.append(part.select([name for name in part.column_names if name in FRONT or name == ORDER]))
-        documents += masked_documents(part, policy)
+    with many_objects():
+        for part in one_ahead(parts, functools.partial(look, policy=policy)):
+            fronts.append(_front(part.table))
+            documents += masked_documents(part, policy)
     front = pa.concat_tables(fronts)
     places = _places_in_order(front)
     made: dict[str, Any] = {name: front.column(name) for name in front.column_names if name != ORDER}
@@ -278,16 +293,18 @@ def _series(column: Any, backend: DtypeBackend | None) -> Any:
     """Return a column as pandas holds it, without copying what Arrow and pandas keep alike."""
     if not isinstance(column, pa.ChunkedArray):
         return column
+    dtype: Any = _dtype(column.type, backend)
+    return dtype.__from_arrow__(column.cast(pa.int64()) if pa.types.is_integer(column.type) else column)
+
+
+def _dtype(kind: pa.DataType, backend: DtypeBackend | None) -> Any:
     if backend == "pyarrow":
-        return pd.ArrowDtype(column.type).__from_arrow__(column)
-    if pa.types.is_timestamp(column.type):
-        return TIME.__from_arrow__(column)
-    if pa.types.is_integer(column.type):
-        return INTEGER.__from_arrow__(column.cast(pa.int64()))
-    dtype: Any = dtype_of(column.type)
-    if backend == "numpy_nullable" and dtype == TEXT:
-        dtype = pd.StringDtype()
-    return dtype.__from_arrow__(column)
+        return pd.ArrowDtype(kind)
+    if pa.types.is_timestamp(kind):
+        return TIME
+    if pa.types.is_integer(kind):
+        return INTEGER
+    return pd.StringDtype() if backend == "numpy_nullable" and kind == pa.string() else dtype_of(kind)
 
 
 def plain_frame(table: pa.Table) -> pd.DataFrame:
@@ -344,7 +361,18 @@ def _path(name: str) -> Path:
     return path
 
 
-def _asks_for_history(wanted: Sequence[str] | None) -> bool:
+def asks_for_history(wanted: Sequence[str] | None) -> bool:
+    """Tell whether a choice of columns asks for `history`.
+
+    Parameters
+    ----------
+    wanted : sequence of str or None
+        Record columns and paths.
+
+    Returns
+    -------
+    bool
+    """
     return wanted is not None and any(str(name).partition(".")[0] == columns.HISTORY for name in wanted)
 
 

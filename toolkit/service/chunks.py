@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import sqlalchemy as sa
 
+    from toolkit.frames import DtypeBackend
     from toolkit.masking import MaskingPolicy
     from toolkit.storage.base import WorkflowIds
     from toolkit.storage.database import Database
@@ -44,6 +45,8 @@ class RecordChunks:
         Record columns and paths to keep.
     history : bool
         Whether a flat frame has the column `history`.
+    dtype_backend : {"numpy_nullable", "pyarrow"} or None
+        As in pandas.
 
     Examples
     --------
@@ -65,12 +68,18 @@ class RecordChunks:
         flatten: bool,
         wanted: Sequence[str] | None,
         history: bool,
+        dtype_backend: DtypeBackend | None,
     ) -> None:
         self._database = database
         self._read = read
         self._workflow_ids = workflow_ids
         self._policy = policy
-        self._options: dict[str, Any] = {"flatten": flatten, "wanted": wanted, "history": history}
+        self._options: dict[str, Any] = {
+            "flatten": flatten,
+            "wanted": wanted,
+            "history": history,
+            "dtype_backend": dtype_backend,
+        }
         self._open = ExitStack()
         self._parts: Iterable[pa.Table] | None = None
 
@@ -92,7 +101,7 @@ class RecordChunks:
     def _layout(self, parts: Iterable[pa.Table]) -> frames.Layout:
         flat = frames.Flat(self._policy, wanted=self._options["wanted"], history=self._options["history"])
         for part in parts:
-            flat.add(part, keep=False)
+            flat.add(frames.look(part, self._policy), keep=False)
         return flat.layout
 
     def __iter__(self) -> Iterator[pd.DataFrame]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final, Unpack, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, Unpack, overload
 
 from toolkit import columns, frames
 from toolkit.errors import InvalidOption
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pandas as pd
+    import pyarrow as pa
 
+    from toolkit.frames import DtypeBackend
     from toolkit.paths import Path
     from toolkit.storage.base import WorkflowId, WorkflowIds
     from toolkit.times import TimeLike
@@ -41,6 +43,8 @@ class RecordReadCalls(ServiceBase):
         flatten: bool = True,
         limit: int | None = None,
         chunksize: None = None,
+        dtype_backend: DtypeBackend | None = None,
+        as_arrow: Literal[False] = False,
         reveal: bool = False,
         **filters: Unpack[RecordFilterOptions],
     ) -> pd.DataFrame: ...
@@ -52,9 +56,23 @@ class RecordReadCalls(ServiceBase):
         pattern: PatternLike = "*",
         *,
         columns: Sequence[str] | str | None = None,
+        limit: int | None = None,
+        as_arrow: Literal[True],
+        reveal: bool = False,
+        **filters: Unpack[RecordFilterOptions],
+    ) -> pa.Table: ...
+
+    @overload
+    def query_records(
+        self,
+        workflow_id: WorkflowIds,
+        pattern: PatternLike = "*",
+        *,
+        columns: Sequence[str] | str | None = None,
         flatten: bool = True,
         limit: int | None = None,
         chunksize: int,
+        dtype_backend: DtypeBackend | None = None,
         reveal: bool = False,
         **filters: Unpack[RecordFilterOptions],
     ) -> RecordChunks: ...
@@ -80,8 +98,10 @@ class RecordReadCalls(ServiceBase):
         flatten: bool = True,
         limit: int | None = None,
         chunksize: int | None = None,
+        dtype_backend: DtypeBackend | None = None,
+        as_arrow: bool = False,
         reveal: bool = False,
-    ) -> pd.DataFrame | RecordChunks:
+    ) -> pd.DataFrame | RecordChunks | pa.Table:
         """Return records as a DataFrame.
 
         Parameters
@@ -114,12 +134,16 @@ class RecordReadCalls(ServiceBase):
         chunksize : int, optional
             Return a context manager over frames of that many rows instead: one snapshot, read as it is asked for,
             the same columns and dtypes in each.
+        dtype_backend : {"numpy_nullable", "pyarrow"}, optional
+            As in pandas; columns that are `object` below stay so.
+        as_arrow : bool, default False
+            Return the flat table as Arrow has it; what is `object` below is JSON text there, of type `arrow.json`.
         reveal : bool, default False
             Show secrets.
 
         Returns
         -------
-        pandas.DataFrame or RecordChunks
+        pandas.DataFrame, RecordChunks or pyarrow.Table
             One row per record, ordered by `created_at` and `record_id`: the record columns (`str`, `retry_count`
             `Int64`, times `datetime64[us, UTC]`), then `fields.*`, `vars.*`, `targets.*` and other top-level keys as
             `data.*`, by code point. Integers are `Int64`, other numbers `Float64`, booleans `boolean`, text `str`;
@@ -155,17 +179,25 @@ class RecordReadCalls(ServiceBase):
             contains=contains,
         )
         wanted, history = _wanted(columns, flatten=flatten)
+        frames.check_backend(dtype_backend)
         policy = self._policy(reveal=reveal)
-        places = self._places(wanted) if flatten else None
-        read: dict[str, Any] = {"limit": _limit(limit), "places": places}
         shape: dict[str, Any] = {"flatten": flatten, "wanted": wanted, "history": history}
+        shape["dtype_backend"] = dtype_backend
+        # A flat frame leaves out the history unless it is asked for, so that it need not be sent.
+        needed = not flatten or history or frames.asks_for_history(wanted)
+        read: dict[str, Any] = {"limit": _limit(limit), "history": needed}
+        read["places"] = self._places(wanted) if flatten else None
         if chunksize is not None:
             size = _chunksize(chunksize)
             parts = functools.partial(self.records.stream, workflow_ids=workflow_id, selection=selection)
-            parts = functools.partial(parts, rows_at_once=size, **read)
-            return RecordChunks(self.database, parts, workflow_id, policy, **shape)
-        table = self.records.query(workflow_id, selection, **read)
-        return self._seen(frames.records(of_workflows(table, workflow_id), policy, **shape))
+            return RecordChunks(
+                self.database, functools.partial(parts, rows_at_once=size, **read), workflow_id, policy, **shape
+            )
+        with self.records.parts(workflow_id, selection, **read) as tables:
+            found = (of_workflows(table, workflow_id) for table in tables)
+            if as_arrow:
+                return frames.arrow_records(found, policy, wanted=wanted, history=history)
+            return self._seen(frames.records(found, policy, **shape))
 
     def _places(self, wanted: Sequence[str] | None) -> list[Path] | None:
         """Return what is enough to read of the documents; None for all of them."""

@@ -229,13 +229,13 @@ class BaseStorage(ABC):
             jsonvalue.check_text(name, self.name.replace("_", " "))
         return sa.and_(self.in_workflow(workflow_id), self.dialect.text_is_any_of(self.name_column, names))
 
-    def select(self, *names: str) -> list[Column]:
-        """Return columns as a bulk read wants them: JSON, times and uuids as text."""
-        return [self._readable(self.table.c[name]).label(name) for name in names]
+    def select(self, *names: str, raw_times: bool = False) -> list[Column]:
+        """Return columns as a bulk read wants them: JSON, uuids and, unless told otherwise, times as text."""
+        return [self._readable(self.table.c[name], raw_times=raw_times).label(name) for name in names]
 
-    def _readable(self, column: sa.Column[Any]) -> Column:
+    def _readable(self, column: sa.Column[Any], *, raw_times: bool) -> Column:
         if column.name in columns.TIME_COLUMNS:
-            return self.dialect.time_text(column)
+            return column if raw_times else self.dialect.time_text(column)
         if column.name in (columns.DATA, "value"):
             return self.dialect.json_text(column)
         return sa.cast(column, sa.Text) if column.name == columns.WORKFLOW_ID else column

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import sqlite3
 import warnings
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from toolkit.errors import DataWarning
+from toolkit.storage.translation import from_sqlite
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,6 +20,11 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
 TIME: Final = pa.timestamp("us", tz="UTC")
+ORDER: Final = "order"
+"""The column that says what rows are to be sorted by, before their ids, where the database was not asked to."""
+
+Order: TypeAlias = Literal["text", "time"]
+
 _TIME_ENDINGS: Final = ("_at", "_activity")
 _ROWS_AT_ONCE: Final = 10_000
 _INTEGERS: Final = frozenset({"retry_count", "count", "variables", "records"})
@@ -25,6 +32,11 @@ _ONE_FORM: Final = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d(:
 _LENIENT: Final = re.compile(
     r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?(?:\.\d+)?))?\s*(Z|UTC|[+-]\d\d(?::?\d\d)?)?"
 )
+# What Python's datetime can hold, in microseconds since 1970.
+_FIRST: Final = -62_135_596_800_000_000
+_LAST: Final = 253_402_300_799_999_999
+# What becomes of PostgreSQL's infinity when the driver counts from 1970 instead of 2000: it goes once around.
+_INFINITY: Final = 946_684_800_000_000 - 2**63 - 1
 
 
 def arrow_type(name: str) -> pa.DataType:
@@ -37,7 +49,7 @@ def arrow_type(name: str) -> pa.DataType:
     return pa.int64() if name in _INTEGERS else pa.string()
 
 
-def fetch(connection: sa.Connection, statement: sa.Select[Any]) -> pa.Table:
+def fetch(connection: sa.Connection, statement: sa.Select[Any], *, order: Order | None = None) -> pa.Table:
     """Run a SELECT and return its rows.
 
     Parameters
@@ -46,6 +58,8 @@ def fetch(connection: sa.Connection, statement: sa.Select[Any]) -> pa.Table:
         In a transaction.
     statement : sqlalchemy.Select
         Whose times are selected as text.
+    order : {"text", "time"}, optional
+        Add the column `order`: what the rows are to be sorted by, made of `created_at` as the database compares it.
 
     Returns
     -------
@@ -54,7 +68,43 @@ def fetch(connection: sa.Connection, statement: sa.Select[Any]) -> pa.Table:
     """
     result = connection.execute(statement)
     stored = _stored(result)
-    return _typed(pa.Table.from_batches([_batch(rows, stored) for rows in result.partitions(_ROWS_AT_ONCE)], stored))
+    return _typed(pa.Table.from_batches([_batch(rows, stored) for rows in _fetched(result)], stored), order)
+
+
+def fetching(connection: sa.Connection, statement: sa.Select[Any], order: Order) -> Iterator[pa.Table]:
+    """Run a SELECT of many rows, to be read part by part.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        In a transaction that stays open while the parts are read.
+    statement : sqlalchemy.Select
+        Whose times are selected as text.
+    order : {"text", "time"}
+        As in `fetch`.
+
+    Yields
+    ------
+    pyarrow.Table
+        As `fetch` gives them; at least one, which may be empty.
+    """
+    result = connection.execute(statement)
+    stored = _stored(result)
+    yield _typed(stored.empty_table(), order)
+    for rows in _fetched(result):
+        yield _typed(pa.Table.from_batches([_batch(rows, stored)], stored), order)
+
+
+def _fetched(result: sa.CursorResult[Any]) -> Iterator[Sequence[Sequence[Any]]]:
+    """Return rows as the driver gives them: SQLAlchemy's own row objects cost as much as all the rest."""
+    cursor: Any = result.cursor
+    try:
+        while rows := cursor.fetchmany(_ROWS_AT_ONCE):
+            yield rows
+    except sqlite3.Error as error:
+        raise from_sqlite(error) from None
+    finally:
+        result.close()
 
 
 def stream(connection: sa.Connection, statement: sa.Select[Any], rows: int) -> Iterator[pa.Table]:
@@ -94,11 +144,54 @@ def _batch(rows: Sequence[Sequence[Any]], stored: pa.Schema) -> pa.RecordBatch:
     return pa.record_batch([pa.array(column, field.type) for column, field in zip(found, stored, strict=True)], stored)
 
 
-def _typed(table: pa.Table) -> pa.Table:
+def _typed(table: pa.Table, order: Order | None = None) -> pa.Table:
+    key = None if order is None else table.column("created_at")
     for position, name in enumerate(table.column_names):
         if arrow_type(name) == TIME:
             table = table.set_column(position, name, _times(table.column(name), name))
-    return table
+    if key is None:
+        return table
+    return table.append_column(ORDER, key if order == "text" else _moments(key, table.column("created_at")))
+
+
+def _moments(texts: pa.ChunkedArray, times: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return times as numbers to sort by; what no frame can hold still comes first or last."""
+    numbers = times.cast(pa.int64())
+    for word, end in (("infinity", 2**63 - 1), ("-infinity", -(2**63))):
+        numbers = pc.if_else(pc.equal(texts, word), pa.scalar(end, pa.int64()), numbers)
+    return numbers
+
+
+def from_batch(batch: pa.RecordBatch) -> pa.Table:
+    """Return rows that a driver read straight into Arrow as `fetch` with `order="time"` gives them.
+
+    Parameters
+    ----------
+    batch : pyarrow.RecordBatch
+        Whose times are times, with or without a zone, beyond what a frame can hold too.
+
+    Returns
+    -------
+    pyarrow.Table
+    """
+    made: dict[str, Any] = {}
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        if arrow_type(name) == TIME:
+            numbers = column.cast(pa.timestamp("us", column.type.tz)).view(pa.int64())
+            made[name] = _possible(numbers, name).view(TIME)
+        else:
+            made[name] = column.cast(arrow_type(name))
+    order = batch.column("created_at").view(pa.int64())
+    return pa.table({**made, ORDER: pc.if_else(pc.equal(order, _INFINITY), pa.scalar(2**63 - 1, pa.int64()), order)})
+
+
+def _possible(numbers: pa.Array, name: str) -> pa.Array:
+    inside = pc.and_(pc.greater_equal(numbers, _FIRST), pc.less_equal(numbers, _LAST))
+    if pc.all(inside).as_py() is not False:
+        return numbers
+    kept = pc.if_else(inside, numbers, pa.scalar(None, pa.int64()))
+    _warn_of_lost_times(kept.null_count - numbers.null_count, len(numbers), name)
+    return kept
 
 
 def _times(texts: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
@@ -109,13 +202,17 @@ def _times(texts: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
     values = [None if text is None else _time(text) for text in texts.to_pylist()]
     lost = sum(value is None for value in values) - texts.null_count
     if lost:
-        warnings.warn(
-            f"{lost:,} of {len(values):,} times in {name} are infinite or no time that a frame can hold; they are "
-            "shown as missing",
-            DataWarning,
-            stacklevel=2,
-        )
+        _warn_of_lost_times(lost, len(values), name)
     return pa.chunked_array([pa.array(values, TIME)])
+
+
+def _warn_of_lost_times(lost: int, number: int, name: str) -> None:
+    warnings.warn(
+        f"{lost:,} of {number:,} times in {name} are infinite or no time that a frame can hold; they are shown as "
+        "missing",
+        DataWarning,
+        stacklevel=2,
+    )
 
 
 def _time(text: str) -> dt.datetime | None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import random
+import sqlite3
 import threading
+import time
 import weakref
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from toolkit.profiles import Profile
+    from toolkit.storage.arrow import ArrowSource
 
 STATEMENT_TIMEOUT: Final = 600
 """Seconds a statement may take on PostgreSQL."""
@@ -27,14 +31,21 @@ STATEMENT_TIMEOUT: Final = 600
 LOCK_TIMEOUT: Final = 30
 """Seconds a statement may wait for a lock on PostgreSQL."""
 
+# Milliseconds of one wait for SQLite's write lock, drawn anew each time so that no two processes wait in step.
+_SHORT_WAIT: Final = (20, 60)
 # Per transaction, because behind a pooler no session lasts; UTC and ISO because times are read as text. A write is not
 # said to be one: a role that may only read by default stays so.
 _READ: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; "
 _WRITE: Final = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; "
-_SETTINGS: Final = (
-    f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}s'; SET LOCAL lock_timeout = '{LOCK_TIMEOUT}s'; "
-    "SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD'"
-)
+SETTINGS: Final = {
+    "statement_timeout": f"{STATEMENT_TIMEOUT}s",
+    "lock_timeout": f"{LOCK_TIMEOUT}s",
+    "TimeZone": "UTC",
+    "DateStyle": "ISO, YMD",
+}
+"""Of every transaction on PostgreSQL."""
+
+_SETTINGS: Final = "; ".join(f"SET LOCAL {name} = '{value}'" for name, value in SETTINGS.items())
 
 
 class Running(NamedTuple):
@@ -72,6 +83,8 @@ class Database:
         Who acts, for the list of changes.
     profile : Profile or None
         The profile that it was opened by.
+    arrow_source : ArrowSource or None
+        The quick way to whole tables; None on SQLite and for a given engine, whose role and schemas it would not share.
     writes : int
         Transactions that wrote here and ended, committed or not: what was read at another count may be old.
     """
@@ -81,6 +94,7 @@ class Database:
     actor: str = "unknown"
     writes: int = 0
     profile: Profile | None = None
+    arrow_source: ArrowSource | None = None
 
     def __init__(
         self,
@@ -116,6 +130,12 @@ class Database:
     def in_transaction(self) -> bool:
         """Whether the calling thread is in a transaction."""
         return getattr(self._running, "now", None) is not None
+
+    @property
+    def in_write(self) -> bool:
+        """Whether the calling thread is in a transaction that writes."""
+        running: Running | None = getattr(self._running, "now", None)
+        return running is not None and running.writes
 
     def look(self) -> None:
         """Look at the tables again, after they were made or an archive was set up."""
@@ -264,8 +284,34 @@ class Database:
 def _begin_sqlite(connection: sa.Connection, *, write: bool) -> None:
     """Begin at once: Python's driver would leave a SELECT outside and take the write lock too late."""
     driver = connection.connection.dbapi_connection
-    if driver is not None and not driver.in_transaction:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    if driver is None or driver.in_transaction:
+        return
+    if not write:
+        connection.exec_driver_sql("BEGIN")
+        return
+    (patience,) = driver.execute("PRAGMA busy_timeout").fetchone()
+    try:
+        _take_turn(connection, driver, patience)
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {patience}")
+
+
+def _take_turn(connection: sa.Connection, driver: Any, patience: int) -> None:
+    """Wait for the write lock for so many milliseconds at most, in short waits.
+
+    SQLite looks ever more rarely, the longer it waits, so that who has just come takes the lock away from who has
+    waited long. Waits that begin anew give everybody the same chance, and let Ctrl-C through in between.
+    """
+    until = time.monotonic() + patience / 1000
+    while True:
+        driver.execute(f"PRAGMA busy_timeout = {min(patience, random.randint(*_SHORT_WAIT))}")  # noqa: S311 - no secret
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        except sa.exc.OperationalError as error:
+            if getattr(error.orig, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
+                raise
+        else:
+            return
 
 
 @contextmanager

@@ -7,212 +7,28 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from toolkit import columns, jsonvalue
-from toolkit.errors import InvalidOption, InvalidPath, PermissionMissing, RecordExists, RecordNotFound
-from toolkit.model import RecordFilter
+from toolkit.errors import InvalidOption, PermissionMissing, RecordExists, RecordNotFound
 from toolkit.storage import bulk, rows
 from toolkit.storage.archive import REPLACE, Removal
-from toolkit.storage.base import BaseStorage, WorkflowId, WorkflowIds
 from toolkit.storage.merge import PATCH_COLUMNS, Patch, merge
+from toolkit.storage.record_reads import RecordReads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    import pyarrow as pa
+    from collections.abc import Mapping, Sequence
 
     from toolkit.jsonvalue import JSONValue
-    from toolkit.paths import Path
-    from toolkit.storage.dialects import Column, Condition
+    from toolkit.storage.base import WorkflowId
+    from toolkit.storage.dialects import Condition
     from toolkit.storage.rows import Row
 
 _EXISTS = "{number:,} of {of:,} records exist already{first}; nothing was written. mode='upsert' replaces them"
 _MODES = ("create", "update", "upsert")
 _REPLACED = ("record_type", "status", "iteration_node_alias", columns.DATA, "updated_at")
 _KEPT = ("error_message", "retry_count", "created_at", "processed_at")
-_GROUPS = ("status", "record_type", "iteration_node_alias", columns.WORKFLOW_ID)
 
 
-class RecordStorage(BaseStorage):
+class RecordStorage(RecordReads):
     """The table `workflow_records`."""
-
-    name = "record_id"
-
-    @property
-    def table(self) -> sa.Table:
-        """The table this storage is about."""
-        return self.database.tables.records
-
-    def condition(self, workflow_ids: WorkflowIds, selection: RecordFilter | None = None) -> Condition:
-        """Return the condition that a filter stands for.
-
-        Parameters
-        ----------
-        workflow_ids : str, iterable of str, or Pattern
-            One workflow, several, or a pattern.
-        selection : RecordFilter, optional
-            Which of their records; all when left out.
-
-        Returns
-        -------
-        SQLAlchemy condition
-        """
-        conditions = [self.in_workflows(workflow_ids)]
-        chosen = selection or RecordFilter()
-        if chosen.pattern is not None:
-            conditions.append(self.dialect.matches(self.name_column, chosen.pattern))
-        literal = (
-            (self.name_column, chosen.ids),
-            (self.table.c.record_type, chosen.record_type),
-            (self.table.c.status, chosen.status),
-            (self.table.c.iteration_node_alias, chosen.node),
-        )
-        conditions += [self.dialect.text_is_any_of(column, values) for column, values in literal if values is not None]
-        if chosen.contains is not None:
-            conditions.append(self.dialect.contains(self.name_column, chosen.contains))
-        conditions += [
-            self.dialect.time_bound(self.table.c[bound.column], bound.operator, bound.moment) for bound in chosen.bounds
-        ]
-        return sa.and_(*conditions)
-
-    def query(
-        self,
-        workflow_ids: WorkflowIds,
-        selection: RecordFilter | None = None,
-        *,
-        limit: int | None = None,
-        places: Sequence[Path] | None = None,
-    ) -> pa.Table:
-        """Read records.
-
-        Parameters
-        ----------
-        workflow_ids : str, iterable of str, or Pattern
-            One workflow, several, or a pattern.
-        selection : RecordFilter, optional
-            Which of their records; all when left out.
-        limit : int, optional
-            At most that many.
-        places : sequence of Path, optional
-            What to read of the documents, which are most of what is sent; all of them when left out.
-
-        Returns
-        -------
-        pyarrow.Table
-            Column `workflow_id`, the record columns, and as JSON text `data`, or one column per place, named by its
-            path; one row per record, ordered by `created_at` and `record_id`.
-        """
-        with self.database.read() as connection:
-            return bulk.fetch(connection, self._statement(workflow_ids, selection, limit=limit, places=places))
-
-    def stream(
-        self,
-        connection: sa.Connection,
-        workflow_ids: WorkflowIds,
-        selection: RecordFilter,
-        rows_at_once: int,
-        *,
-        limit: int | None = None,
-        places: Sequence[Path] | None = None,
-    ) -> Iterator[pa.Table]:
-        """Read records part by part, in a transaction of the caller's; see `query`.
-
-        Parameters
-        ----------
-        connection : sqlalchemy.Connection
-            In a transaction that stays open while the parts are read.
-        workflow_ids : str, iterable of str, or Pattern
-            One workflow, several, or a pattern.
-        selection : RecordFilter
-            Which of their records.
-        rows_at_once : int
-            Records of a part.
-        limit : int, optional
-            At most that many.
-        places : sequence of Path, optional
-            What to read of the documents; all of them when left out.
-
-        Returns
-        -------
-        iterator of pyarrow.Table
-        """
-        statement = self._statement(workflow_ids, selection, limit=limit, places=places)
-        return bulk.stream(connection, statement, rows_at_once)
-
-    def _statement(
-        self,
-        workflow_ids: WorkflowIds,
-        selection: RecordFilter | None,
-        *,
-        limit: int | None,
-        places: Sequence[Path] | None,
-    ) -> sa.Select[Any]:
-        order = [
-            self.table.c.created_at.asc().nulls_last(),
-            *(self.dialect.by_code_point(self.table.c[name]) for name in ("record_id", columns.WORKFLOW_ID)),
-        ]
-        documents = self.select(columns.DATA) if places is None else [self._place(path) for path in places]
-        return (
-            sa.select(*self.select(columns.WORKFLOW_ID, *columns.RECORD_COLUMNS), *documents)
-            .where(self.condition(workflow_ids, selection))
-            .order_by(*order)
-            .limit(limit)
-        )
-
-    def can_extract(self, places: Sequence[Path]) -> bool:
-        """Tell whether the database can read every one of some places by itself.
-
-        Parameters
-        ----------
-        places : sequence of Path
-            Of the documents.
-
-        Returns
-        -------
-        bool
-        """
-        return all(self.dialect.json_place(self.table.c.data, place.in_document) is not None for place in places)
-
-    def _place(self, path: Path) -> Column:
-        found = self.dialect.json_place(self.table.c.data, path.in_document)
-        if found is None:
-            raise InvalidPath(f"this database cannot read {str(path)!r} alone")
-        return found.label(str(path))
-
-    def count(
-        self, workflow_ids: WorkflowIds, selection: RecordFilter | None = None, by: Sequence[str] = ()
-    ) -> pa.Table:
-        """Count records in the database.
-
-        Parameters
-        ----------
-        workflow_ids : str, iterable of str, or Pattern
-            One workflow, several, or a pattern.
-        selection : RecordFilter, optional
-            Which of their records; all when left out.
-        by : sequence of str, optional
-            Columns to group by; one row with the total when empty.
-
-        Returns
-        -------
-        pyarrow.Table
-            The columns of `by` and `count`, most first.
-
-        Raises
-        ------
-        InvalidOption
-            For a column that cannot be grouped by.
-        """
-        for name in by:
-            if name not in _GROUPS:
-                raise InvalidOption(f"by={name!r} is none of {', '.join(_GROUPS)}")
-        groups = self.select(*by)
-        statement = (
-            sa.select(*groups, sa.func.count().label("count"))
-            .where(self.condition(workflow_ids, selection))
-            .group_by(*groups)
-            .order_by(sa.desc("count"), *(self.dialect.by_code_point(column.element) for column in groups))
-        )
-        with self.database.read() as connection:
-            return bulk.fetch(connection, statement)
 
     def create(self, workflow_id: WorkflowId, name: str, value: Mapping[str, Any], *, mode: str = "upsert") -> None:
         """Create one record; see `create_many`.

@@ -98,6 +98,7 @@ _BY_WORDS: Final[tuple[tuple[str, _Meaning], ...]] = (
 
 # What the messages of these three name is an identifier of the statement, never a value.
 _NAMING_STATES: Final = frozenset({"42P01", "42703", "42501"})
+_STATE_IN_WORDS: Final = re.compile(r"SQLSTATE:? ([0-9A-Z]{5})\b")
 _NAMED_TABLE: Final = re.compile(r"(?:relation|table|view|sequence) \"?(?:\w+\.)?(\w+)")
 _NAMED_COLUMN: Final = re.compile(r"column \"?(?:\w+\.)?(\w+)")
 
@@ -147,7 +148,7 @@ def translate(error: sa.exc.SQLAlchemyError) -> ToolkitError:
     """
     original = getattr(error, "orig", None)
     if isinstance(original, sqlite3.Error):
-        return _from_sqlite(original)
+        return from_sqlite(original)
     cause = _cause(original or error)
     state = cause.sqlstate or ""
     kind, text = _BY_STATE.get(state) or _BY_CLASS.get(state[:2]) or _unnamed(error, original)
@@ -191,7 +192,19 @@ def _sentence(text: str, cause: Cause) -> str:
     return f"{text} ({', '.join(parts)})" if parts else text
 
 
-def _from_sqlite(original: sqlite3.Error) -> ToolkitError:
+def from_sqlite(original: sqlite3.Error) -> ToolkitError:
+    """Return the toolkit's error for one of Python's SQLite module.
+
+    Parameters
+    ----------
+    original : sqlite3.Error
+        As it was raised.
+
+    Returns
+    -------
+    ToolkitError
+        To be raised `from None`.
+    """
     names = _sqlite_names(str(original))
     # What Python's module raises by itself has no code; the low byte is the code without its details.
     code = getattr(original, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
@@ -212,3 +225,24 @@ def _sqlite_names(message: str) -> _SQLiteNames:
         if found:
             return _SQLiteNames(**found.groupdict())
     return _SQLiteNames()
+
+
+def from_arrow_driver(error: BaseException) -> ToolkitError:
+    """Return the toolkit's error for one of the driver that reads straight into Arrow.
+
+    Parameters
+    ----------
+    error : BaseException
+        As the driver, or Arrow's reader over it, raised it.
+
+    Returns
+    -------
+    ToolkitError
+        To be raised `from None`.
+    """
+    state: str | None = getattr(error, "sqlstate", None)
+    if state is None and (found := _STATE_IN_WORDS.search(str(error))):
+        state = found[1]
+    cause = Cause(type(error).__name__, state)
+    kind, text = _BY_STATE.get(state or "") or _BY_CLASS.get((state or "")[:2]) or _LOST
+    return kind(_sentence(text, cause), cause=cause)
