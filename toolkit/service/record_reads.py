@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Final, Literal, Unpack, overload
 
 from toolkit import columns, frames
@@ -130,7 +131,7 @@ class RecordReadCalls(ServiceBase):
         flatten : bool, default True
             One column per place in the documents; else one column `data` of dicts.
         limit : int, optional
-            At most that many rows.
+            At most that many rows; `attrs["total"]` of the frame says how many there are, and a notebook shows it.
         chunksize : int, optional
             Return a context manager over frames of that many rows instead: one snapshot, read as it is asked for,
             the same columns and dtypes in each.
@@ -193,11 +194,20 @@ class RecordReadCalls(ServiceBase):
             return RecordChunks(
                 self.database, functools.partial(parts, rows_at_once=size, **read), workflow_id, policy, **shape
             )
-        with self.records.parts(workflow_id, selection, **read) as tables:
+        with self._one_moment(read["limit"]), self.records.parts(workflow_id, selection, **read) as tables:
             found = (of_workflows(table, workflow_id) for table in tables)
             if as_arrow:
                 return frames.arrow_records(found, policy, wanted=wanted, history=history)
-            return self._seen(frames.records(found, policy, **shape))
+            frame = frames.records(found, policy, **shape)
+            cut = read["limit"] == len(frame)
+            return self._seen(frame, self._total(workflow_id, selection) if cut else None)
+
+    def _one_moment(self, limit: int | None) -> AbstractContextManager[Any]:
+        """Let a read that is cut, and the count of all rows, see the same."""
+        return nullcontext() if limit is None else self.database.read()
+
+    def _total(self, workflow_id: WorkflowIds, selection: RecordFilter) -> int:
+        return int(self.records.count(workflow_id, selection).column("count")[0].as_py())
 
     def _places(self, wanted: Sequence[str] | None) -> list[Path] | None:
         """Return what is enough to read of the documents; None for all of them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
+from toolkit import notebook
 from toolkit.errors import ToolkitError
 from toolkit.model import counted
 from toolkit.service.overview import find_workflow
@@ -147,4 +148,5 @@ def connect(
     >>> toolkit.connect(":memory:", create=True)  # doctest: +ELLIPSIS
     UnifiedDataService(SQLite 3... in memory, 0 workflows)
     """
+    notebook.install()
     return UnifiedDataService(open_database(target, read_only=read_only, create=create), masking)
