@@ -27,6 +27,7 @@ _DELICATE: Final = r"(?:^|[\[:,\s])-?(?:{})".format(
         [
             f"[0-9]{{{_DIGITS_OF_AN_INTEGER + 1}}}",
             r"[0-9][0-9.]*[eE][+-]?[0-9]{3}",
+            rf"[0-9]{{{_DIGITS_OF_A_DOUBLE + 1}}}[0-9]*\.",
             *(
                 rf"[0-9]{{{before}}}\.[0-9]{{{_DIGITS_OF_A_DOUBLE + 1 - before}}}"
                 for before in range(1, _DIGITS_OF_A_DOUBLE + 1)

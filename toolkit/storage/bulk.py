@@ -35,8 +35,10 @@ _LENIENT: Final = re.compile(
 # What Python's datetime can hold, in microseconds since 1970.
 _FIRST: Final = -62_135_596_800_000_000
 _LAST: Final = 253_402_300_799_999_999
-# What becomes of PostgreSQL's infinity when the driver counts from 1970 instead of 2000: it goes once around.
-_INFINITY: Final = 946_684_800_000_000 - 2**63 - 1
+# The driver counts from 1970 instead of 2000, by an addition in which the largest numbers go once around: those of
+# PostgreSQL's latest years, and its two infinities, land below its earliest year.
+_EARLIEST: Final = -210_866_803_200_000_000
+_MINUS_INFINITY: Final = 946_684_800_000_000 - 2**63
 
 
 def arrow_type(name: str) -> pa.DataType:
@@ -182,7 +184,10 @@ def from_batch(batch: pa.RecordBatch) -> pa.Table:
         else:
             made[name] = column.cast(arrow_type(name))
     order = batch.column("created_at").view(pa.int64())
-    return pa.table({**made, ORDER: pc.if_else(pc.equal(order, _INFINITY), pa.scalar(2**63 - 1, pa.int64()), order)})
+    around = pc.and_(pc.less(order, _EARLIEST), pc.not_equal(order, _MINUS_INFINITY))
+    # Later than all others, and in their own order.
+    back = pc.add(pc.subtract(order, pa.scalar(_MINUS_INFINITY, pa.int64())), pa.scalar(2**63 - 1, pa.int64()))
+    return pa.table({**made, ORDER: pc.if_else(around, back, order)})
 
 
 def _possible(numbers: pa.Array, name: str) -> pa.Array:

@@ -98,7 +98,6 @@ _BY_WORDS: Final[tuple[tuple[str, _Meaning], ...]] = (
 
 # What the messages of these three name is an identifier of the statement, never a value.
 _NAMING_STATES: Final = frozenset({"42P01", "42703", "42501"})
-_STATE_IN_WORDS: Final = re.compile(r"SQLSTATE:? ([0-9A-Z]{5})\b")
 _NAMED_TABLE: Final = re.compile(r"(?:relation|table|view|sequence) \"?(?:\w+\.)?(\w+)")
 _NAMED_COLUMN: Final = re.compile(r"column \"?(?:\w+\.)?(\w+)")
 
@@ -241,8 +240,14 @@ def from_arrow_driver(error: BaseException) -> ToolkitError:
         To be raised `from None`.
     """
     state: str | None = getattr(error, "sqlstate", None)
-    if state is None and (found := _STATE_IN_WORDS.search(str(error))):
-        state = found[1]
     cause = Cause(type(error).__name__, state)
-    kind, text = _BY_STATE.get(state or "") or _BY_CLASS.get((state or "")[:2]) or _LOST
+    known = _BY_STATE.get(state or "") or _BY_CLASS.get((state or "")[:2])
+    kind, text = known or _by_arrow_words(str(error))
     return kind(_sentence(text, cause), cause=cause)
+
+
+def _by_arrow_words(message: str) -> _Meaning:
+    """Return what an error of Arrow's reader means, which has no SQLSTATE; what it says is not passed on."""
+    if "canceling statement" in message:
+        return _BY_STATE["57014"]
+    return _ANYTHING if "ERROR:" in message else _LOST
