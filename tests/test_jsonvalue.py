@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import datetime as dt
 import enum
+import inspect
 import json
 import math
 import sys
@@ -22,6 +23,7 @@ from hypothesis import strategies as st
 from toolkit import jsonvalue
 from toolkit.errors import CorruptValue, HiddenValue, InvalidValue
 from toolkit.jsonvalue import MAXIMUM_DEPTH, MAXIMUM_DIGITS
+from toolkit.jsonvalue import text as text_of_values
 from toolkit.storage.base import encode_for_writing
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
@@ -102,12 +104,58 @@ def test_exact_text_is_written_as_it_was_read(value: Any) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "1.10", "-0", "-0.0", "1E+400", "0.1000000000000000001", "100000000000000000000.50", "1.0", "9" * 5000,
-        '{"a": [1.10, {"b": -0}], "c": {}}', "[[], {}, null, true]", '"é\\u0001"',
+        "1.10", "-0", "-0.0", "1E+400", "1E400", "1e0", "1.5e1", "1e16", "1e+16", "0e5", "0.0000001", "1e-07", "-1e22",
+        "0.1000000000000000001", "100000000000000000000.50", "100000000000000000000.0", "1.0", "9" * 5000,
+        '{"a": [1.10, {"b": -0}], "c": {}}', '{"a": 1e400, "b": " 1e+20", "c": "\\"1.10"}', "[[], {}, null, true]",
+        '"é\\u0001"',
     ],
 )  # fmt: skip
 def test_exact_reading_keeps_every_digit(text: str) -> None:
     assert jsonvalue.encode_exact(jsonvalue.decode(text, exact=True)) == text
+
+
+numbers = st.from_regex(r"-?(0|[1-9][0-9]{0,25})(\.[0-9]{1,25})?([eE][-+]?[0-9]{1,4})?", fullmatch=True)
+documents = st.recursive(
+    numbers | texts.map(jsonvalue.encode) | st.sampled_from(["null", "true", "[]", "{}"]),
+    lambda inner: (
+        st.lists(inner, min_size=1, max_size=4).map(lambda parts: f"[{', '.join(parts)}]")
+        | st.lists(inner, min_size=1, max_size=4).map(
+            lambda parts: "{" + ", ".join(f'"{key}": {part}' for key, part in enumerate(parts)) + "}"
+        )
+    ),
+    max_leaves=20,
+)
+
+
+@given(documents)
+def test_a_document_that_is_read_to_be_written_again_keeps_its_text(text: str) -> None:
+    assert jsonvalue.encode_exact(jsonvalue.decode(text, exact=True)) == text
+
+
+@given(documents, floats)
+def test_a_float_that_is_put_into_such_a_document_changes_nothing_else(text: str, number: float) -> None:
+    document = [jsonvalue.decode(text, exact=True), number]
+    assert jsonvalue.encode_exact(document) == f"[{text}, {jsonvalue.encode(number)}]"
+
+
+@given(documents, floats)
+def test_the_quick_way_and_the_way_for_any_depth_write_the_same(text: str, number: float) -> None:
+    document = [jsonvalue.decode(text, exact=True), {"n": number}]
+    assert jsonvalue.encode_exact(document) == text_of_values._walked(document)
+
+
+def test_depth_is_written_also_from_deep_within_a_program() -> None:
+    def within(calls: int) -> str:
+        return within(calls - 1) if calls else jsonvalue.encode(nested(MAXIMUM_DEPTH))
+
+    assert (
+        within(sys.getrecursionlimit() - len(inspect.stack(0)) - 100) == "[" * MAXIMUM_DEPTH + "0" + "]" * MAXIMUM_DEPTH
+    )
+
+
+def test_what_is_no_json_type_is_never_written() -> None:
+    with pytest.raises(TypeError, match="date is no plain JSON type"):
+        jsonvalue.encode_exact({"a": [dt.date(2026, 11, 16)]})
 
 
 @pytest.mark.parametrize(
@@ -138,7 +186,8 @@ def test_a_number_that_a_double_changes_is_read_as_a_decimal(text: str, value: A
 def test_no_number_is_changed_by_being_read(text: str) -> None:
     found = jsonvalue.decode(text)
     assert Decimal(repr(found) if isinstance(found, float) else found) == Decimal(text)
-    assert jsonvalue.decode(text, exact=True) == Decimal(text)
+    exact = jsonvalue.decode(text, exact=True)
+    assert Decimal(repr(exact) if isinstance(exact, float) else exact) == Decimal(text)
 
 
 def test_the_longest_integers_come_back_with_either_sign() -> None:

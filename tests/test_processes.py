@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -14,10 +15,29 @@ import pytest
 import sqlalchemy as sa
 
 import toolkit
+from toolkit import jsonvalue
 
 PROCESSES = 4
 STEPS = 40
 """Of each process: three writes and up to two reads each."""
+
+UPDATERS = 8
+UPDATES = 25
+"""Of one record by each of them; `python -m benchmarks.contention` makes 500."""
+
+UPDATER = """
+import sys
+import toolkit
+
+url, workflow_id, me, updates = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+with toolkit.connect(url) as service:
+    print("ready", flush=True)
+    sys.stdin.readline()
+    for i in range(updates):
+        entry = {"process": me, "step": i, "price": 1.5}
+        service.update_record(workflow_id, "shared_001", {f"vars.p{me}.v{i}": i, "history[+]": entry})
+    print("done", flush=True)
+"""
 
 WRITER = """
 import sys
@@ -35,6 +55,19 @@ with toolkit.connect(url) as service:
             assert len(service.query_records("nightly", f"{name}_*")) == 3 * (step + 1)
             assert len(service.get_all_variables("nightly", pattern=f"{name}_*")) == step + 1
     print("done", flush=True)
+"""
+
+WAITER = """
+import sys
+import sqlalchemy as sa
+import toolkit
+
+with toolkit.connect(sys.argv[1]) as service:
+    sa.event.listen(service.database.engine, "handle_error", lambda _: print("waiting", flush=True))
+    try:
+        service.set_variable("nightly", "total", 3)
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
 """
 
 MAKER = """
@@ -133,6 +166,55 @@ def test_processes_that_write_and_read_at_once_lose_nothing(database_url: str, k
         connection.close()
 
 
+def test_every_update_of_one_record_by_eight_processes_is_kept(
+    service: toolkit.UnifiedDataService, workflow_id: str, database_url: str
+) -> None:
+    service.create_record(workflow_id, "shared_001", data={"untouched": [1e22, 0.1, 10**40]})
+    together(UPDATER, [[database_url, workflow_id, str(me), str(UPDATES)] for me in range(UPDATERS)])
+    record = service.get_record(workflow_id, "shared_001")
+    assert record
+    document = record["data"]
+    assert document["vars"] == {f"p{me}": {f"v{i}": i for i in range(UPDATES)} for me in range(UPDATERS)}
+    steps = [(entry["process"], entry["step"]) for entry in document["history"]]
+    assert sorted(steps) == [(me, i) for me in range(UPDATERS) for i in range(UPDATES)]
+    for me in range(UPDATERS):
+        assert [step for process, step in steps if process == me] == list(range(UPDATES))
+    assert jsonvalue.same(document["fields"], {"untouched": [1e22, 0.1, 10**40]})
+
+
+def test_a_wait_for_the_lock_of_a_file_can_be_interrupted(new_database: Callable[[str], str]) -> None:
+    file = new_database("sqlite")
+    with toolkit.connect(file) as service, service.database.write():
+        waiting = subprocess.Popen([sys.executable, "-c", WAITER, file], stdout=subprocess.PIPE, text=True)
+        assert waiting.stdout
+        assert waiting.stdout.readline() == "waiting\n"
+        waiting.send_signal(signal.SIGINT)
+        # Long before the minute is over for which it would wait.
+        output, _ = waiting.communicate(timeout=30)
+    assert output.endswith("interrupted\n")
+    assert waiting.returncode == 0
+
+
+@pytest.mark.parametrize("milliseconds", [0, 250])
+def test_a_write_waits_as_long_as_its_connection_says(new_database: Callable[[str], str], milliseconds: int) -> None:
+    file = new_database("sqlite")
+    engine = sa.create_engine(f"sqlite:///{file}", connect_args={"timeout": milliseconds / 1000})
+
+    def patience() -> int:
+        with engine.connect() as connection:
+            return int(connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one())
+
+    with toolkit.connect(engine) as impatient, toolkit.connect(file) as other:
+        with other.database.write(), impatient.trace() as trace, pytest.raises(toolkit.DatabaseTimeout):
+            impatient.set_variable("nightly", "total", 3)
+        assert [statement.failed for statement in trace] == [True] * len(trace)
+        assert (len(trace) == 1) == (milliseconds == 0)
+        assert patience() == milliseconds
+        impatient.set_variable("nightly", "total", 3)
+        assert patience() == milliseconds
+    engine.dispose()
+
+
 def makers(target: str) -> None:
     """Have two processes make one database at once, and find what each of them wrote in it."""
     together(MAKER, [[target, f"of_{number}"] for number in range(2)])
@@ -162,7 +244,9 @@ def test_parent_and_child_go_on_after_a_fork(new_database: Callable[[str], str],
 
 
 @pytest.fixture(params=["file", "memory", "postgresql"])
-def shared(request: pytest.FixtureRequest, new_database: Callable[[str], str]) -> Iterator[toolkit.UnifiedDataService]:
+def threaded(
+    request: pytest.FixtureRequest, new_database: Callable[[str], str]
+) -> Iterator[toolkit.UnifiedDataService]:
     """A service that several threads use."""
     kind = {"file": "sqlite"}.get(request.param, request.param)
     target = ":memory:" if kind == "memory" else new_database(kind)
@@ -170,33 +254,33 @@ def shared(request: pytest.FixtureRequest, new_database: Callable[[str], str]) -
         yield service
 
 
-def test_several_threads_write_and_read_and_every_write_is_kept(shared: toolkit.UnifiedDataService) -> None:
-    shared.create_record("nightly", "email_001")
+def test_several_threads_write_and_read_and_every_write_is_kept(threaded: toolkit.UnifiedDataService) -> None:
+    threaded.create_record("nightly", "email_001")
     together = threading.Barrier(4)
 
     def work(number: int) -> None:
         together.wait(timeout=30)
         for step in range(25):
-            shared.set_variable("nightly", f"of_{number}_{step}", step)
-            shared.update_record("nightly", "email_001", {f"fields.of_{number}_{step}": step})
-            assert len(shared.get_all_variables("nightly", pattern=f"of_{number}_*")) == step + 1
+            threaded.set_variable("nightly", f"of_{number}_{step}", step)
+            threaded.update_record("nightly", "email_001", {f"fields.of_{number}_{step}": step})
+            assert len(threaded.get_all_variables("nightly", pattern=f"of_{number}_*")) == step + 1
 
     with ThreadPoolExecutor(4) as pool:
         for done in [pool.submit(work, number) for number in range(4)]:
             done.result(timeout=60)
     wanted = {f"of_{number}_{step}": step for number in range(4) for step in range(25)}
-    assert shared.get_variable("nightly", "all") == wanted
-    record = shared.get_record("nightly", "email_001")
+    assert threaded.get_variable("nightly", "all") == wanted
+    record = threaded.get_record("nightly", "email_001")
     assert record
     assert record["data"]["fields"] == wanted
 
 
-def test_the_transaction_of_one_thread_is_not_that_of_another(shared: toolkit.UnifiedDataService) -> None:
+def test_the_transaction_of_one_thread_is_not_that_of_another(threaded: toolkit.UnifiedDataService) -> None:
     with ThreadPoolExecutor(1) as other:
-        with shared.database.read() as mine:
-            later = other.submit(shared.set_variable, "nightly", "total", 3)
+        with threaded.database.read() as mine:
+            later = other.submit(threaded.set_variable, "nightly", "total", 3)
             assert mine.exec_driver_sql("SELECT count(*) FROM workflow_records").scalar() == 0
-            with pytest.raises(RuntimeError, match="inside a transaction that reads"), shared.database.write():
+            with pytest.raises(RuntimeError, match="inside a transaction that reads"), threaded.database.write():
                 pass
         later.result(timeout=30)
-    assert shared.get_variable("nightly", "total") == 3
+    assert threaded.get_variable("nightly", "total") == 3

@@ -1,20 +1,13 @@
-"""The only place that writes and reads JSON.
-
-Python's own `json` is fast, but it writes NaN, turns the key `1` into `"1"`, and reads `0.1000000000000000001` as
-something else without a word. Here a value is checked once, on its way in, so that SQLite and PostgreSQL give back
-the same thing.
-"""
+"""What a JSON value is here: checked once, on its way in, so that SQLite and PostgreSQL give back the same thing."""
 
 from __future__ import annotations
 
-import json
 import math
-import re
 from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
-from toolkit.errors import CorruptValue, InvalidValue
+from toolkit.errors import InvalidValue
 
 JSONValue: TypeAlias = Any
 """dict, list, str, int, float, bool, None, or a `Decimal` for a number that a double cannot hold."""
@@ -28,15 +21,11 @@ MAXIMUM_NAME: Final = 255
 MAXIMUM_DIGITS: Final = 4300
 """Digits of an integer: Python's own limit for reading one from text."""
 
-# PostgreSQL's jsonb prints a float without a point or an exponent as an integer from here on.
-_INTEGRAL_FROM: Final = 1e16
-_DEEP: Final = 200
+INTEGRAL_FROM: Final = 1e16
+"""PostgreSQL's jsonb prints a float without a point or an exponent as an integer from here on."""
+
 _STEPS_SHOWN: Final = 8
 _MAXIMUM_BITS: Final = 14_200
-# Only such text can hold a number that a double does not give back: many digits, or a large exponent. It is looked for
-# where a number can begin, which is much quicker than everywhere.
-_RISKY_NUMBER: Final = re.compile(r"(?:^|[:,\[\s])-?(?:[\d.]{16}|\d[\d.]*[eE][+-]?\d{3})")
-_HALF_OF_A_CHARACTER: Final = re.compile(r"\\u[dD][89a-fA-F]")
 # Those of NumPy that mean one thing in JSON: a time of nanoseconds, for one, would become a bare integer.
 _NUMPY_KINDS: Final = frozenset("biufUO")
 
@@ -76,13 +65,30 @@ def check_text(text: object, what: str, *, limit: int | None = None, empty: bool
         raise InvalidValue(f"a {what} cannot be empty")
     if limit is not None and len(text) > limit:
         raise InvalidValue(f"a {what} has at most {limit} characters, this one has {len(text):,}")
-    problem = _text_problem(text)
+    problem = text_problem(text)
     if problem:
         raise InvalidValue(f"a {what} cannot hold {problem}, which PostgreSQL refuses")
     return text
 
 
-def _text_problem(text: str) -> str | None:
+def text_problem(text: str) -> str | None:
+    r"""Say what in a text no database can hold.
+
+    Parameters
+    ----------
+    text : str
+        Any.
+
+    Returns
+    -------
+    str or None
+        None when every database can hold it.
+
+    Examples
+    --------
+    >>> text_problem("a\0b")
+    'the NUL character'
+    """
     if "\0" in text:
         return "the NUL character"
     if not text.isascii():
@@ -93,17 +99,66 @@ def _text_problem(text: str) -> str | None:
     return None
 
 
+class Written(Decimal):
+    """A number that keeps its own text: `1e0` is a float, and a Decimal would write 1.
+
+    Parameters
+    ----------
+    text : str
+        The number, as JSON writes it.
+
+    Examples
+    --------
+    >>> str(Written("1e0")), Written("1e0") == 1
+    ('1e0', True)
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __str__(self) -> str:
+        return self._text
+
+
+def positional(number: float) -> str:
+    """Write a large float without an exponent, so that every database gives it back as a float.
+
+    Parameters
+    ----------
+    number : float
+        Of 1e16 or more, or its negative.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> positional(-1.5e17)
+    '-150000000000000000.0'
+    """
+    return f"{Decimal(repr(float(number))):f}.0"
+
+
 class _Refused(Exception):
     """A value that JSON cannot hold."""
 
 
-class _Plain:
-    """Copies a value into plain JSON types, with a stack of its own, and notes whether it needs the exact writer."""
+class Plain:
+    """Copies a value into plain JSON types, with a stack of its own.
 
-    __slots__ = ("_scalars", "exact")
+    Parameters
+    ----------
+    to_be_written : bool, default False
+        Make large floats what `text.encode_exact` writes as it is.
+    """
 
-    def __init__(self) -> None:
-        self.exact = False
+    __slots__ = ("_scalars", "_to_be_written")
+
+    def __init__(self, *, to_be_written: bool = False) -> None:
+        self._to_be_written = to_be_written
         self._scalars: dict[type, Callable[[Any], JSONValue]] = {
             str: self._text,
             int: self._integer,
@@ -140,12 +195,10 @@ class _Plain:
             return [None] * len(value), enumerate(value)
         return self._other(value, depth)
 
-    def _check_depth(self, depth: int) -> None:
+    @staticmethod
+    def _check_depth(depth: int) -> None:
         if depth >= MAXIMUM_DEPTH:
             raise _Refused(f"is nested deeper than {MAXIMUM_DEPTH} levels, or holds itself")
-        if depth >= _DEEP:
-            # Python's own encoder counts its levels together with the caller's stack.
-            self.exact = True
 
     def _key(self, key: object) -> str:
         if not isinstance(key, str):
@@ -154,7 +207,7 @@ class _Plain:
 
     @staticmethod
     def _text(text: str) -> str:
-        problem = _text_problem(text)
+        problem = text_problem(text)
         if problem:
             raise _Refused(f"holds {problem}, which PostgreSQL refuses")
         # `str(text)` would ask a subclass, and an Enum of texts answers with the name of the member.
@@ -166,14 +219,14 @@ class _Plain:
             raise _Refused(f"is an integer of more than {MAXIMUM_DIGITS:,} digits")
         return int(number)
 
-    def _float(self, number: float) -> float:
+    def _float(self, number: float) -> float | Decimal:
         if not math.isfinite(number):
             raise _Refused(f"is {number}, which JSON does not have; use None for a missing number")
-        if abs(number) >= _INTEGRAL_FROM:
-            self.exact = True
+        if self._to_be_written and abs(number) >= INTEGRAL_FROM:
+            return Written(positional(number))
         return float(number)
 
-    def _decimal(self, number: Decimal) -> float:
+    def _decimal(self, number: Decimal) -> float | Decimal:
         if not number.is_finite() or not _double_holds(number):
             raise _Refused(f"is {number}, which a double cannot hold; write it as text")
         return self._float(float(number))
@@ -208,6 +261,12 @@ def _place(way: _Way) -> str:
     return "".join(shown if len(shown) <= _STEPS_SHOWN else [*shown[:_STEPS_SHOWN], "…"])
 
 
+def _double_holds(number: Decimal) -> bool:
+    """Whether the shortest text of the nearest double is the same number (so 0.1 counts as held)."""
+    nearest = float(number)
+    return math.isfinite(nearest) and Decimal(repr(nearest)) == number
+
+
 def plain(value: Any, what: str = "value", *, depth: int = 0) -> JSONValue:
     """Return a copy of a value in plain JSON types.
 
@@ -237,189 +296,7 @@ def plain(value: Any, what: str = "value", *, depth: int = 0) -> JSONValue:
     >>> plain({"scores": (1, 2.5)})
     {'scores': [1, 2.5]}
     """
-    return _Plain().copy(value, what, depth)
-
-
-def encode(value: Any, what: str = "value") -> str:
-    """Return a value as JSON text that every database gives back unchanged.
-
-    Parameters
-    ----------
-    value : JSON value
-        See `plain`.
-    what : str, default "value"
-        How to call it in an error, such as `"variable 'total'"`.
-
-    Returns
-    -------
-    str
-        JSON text. Floats of 1e16 and above are written out with a decimal point, because PostgreSQL's `jsonb`
-        would give them back as integers otherwise.
-
-    Raises
-    ------
-    InvalidValue
-        For everything that `plain` refuses.
-
-    Examples
-    --------
-    >>> encode({"n": 1, "names": ["é"]})
-    '{"n": 1, "names": ["é"]}'
-    >>> encode(1e16)
-    '10000000000000000.0'
-    """
-    walk = _Plain()
-    copy = walk.copy(value, what)
-    return encode_exact(copy) if walk.exact else json.dumps(copy, ensure_ascii=False, allow_nan=False)
-
-
-def encode_exact(value: JSONValue) -> str:
-    """Write plain JSON types, `Decimal` digit for digit included.
-
-    Parameters
-    ----------
-    value : JSON value
-        As `decode` with `exact=True` gives it, or `plain`.
-
-    Returns
-    -------
-    str
-        JSON text.
-
-    Examples
-    --------
-    >>> encode_exact(decode('{"price": 1.10}', exact=True))
-    '{"price": 1.10}'
-    """
-    written: list[str] = []
-    waiting: list[Any] = [value]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, _Literal):
-            written.append(item)
-        elif isinstance(item, dict):
-            waiting.append(_Literal("}"))
-            for position, (key, member) in reversed(list(enumerate(item.items()))):
-                opening = "{" if position == 0 else ", "
-                waiting += [member, _Literal(f"{opening}{json.dumps(key, ensure_ascii=False)}: ")]
-            if not item:
-                written.append("{")
-        elif isinstance(item, list):
-            waiting.append(_Literal("]"))
-            for position, member in reversed(list(enumerate(item))):
-                waiting += [member, _Literal("[" if position == 0 else ", ")]
-            if not item:
-                written.append("[")
-        else:
-            written.append(_scalar(item))
-    return "".join(written)
-
-
-class _Literal(str):
-    """Text that goes into the output as it is."""
-
-    __slots__ = ()
-
-
-def _scalar(item: Any) -> str:
-    if isinstance(item, Decimal):
-        return str(item)
-    if isinstance(item, float) and abs(item) >= _INTEGRAL_FROM:
-        return f"{Decimal(repr(item)):f}.0"
-    return json.dumps(item, ensure_ascii=False, allow_nan=False)
-
-
-def decode(text: str | bytes, *, exact: bool = False) -> JSONValue:
-    """Read JSON text.
-
-    Parameters
-    ----------
-    text : str or bytes
-        One JSON value.
-    exact : bool, default False
-        Keep the digits of every number with a fraction or an exponent as a `Decimal`, for text that is going to be
-        written again.
-
-    Returns
-    -------
-    JSON value
-        Integers keep every digit; a number with a fraction is a float, or a `Decimal` where a float would change it.
-
-    Raises
-    ------
-    CorruptValue
-        For text that is no JSON (NaN and Infinity included), with the place; and for what Python would read but no
-        frame could hold: a lone surrogate, an exponent beyond any number.
-
-    Examples
-    --------
-    >>> decode('[1, 1.5, 0.1000000000000000001]')
-    [1, 1.5, Decimal('0.1000000000000000001')]
-    """
-    try:
-        if isinstance(text, bytes):
-            text = text.decode()
-        value = _loaded(text, exact=exact)
-    except UnicodeDecodeError as error:
-        raise CorruptValue(f"the stored text is not JSON: it is no UTF-8 at byte {error.start + 1}") from None
-    except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        raise CorruptValue(f"the stored text is not JSON: {error.msg} at {place}") from None
-    except RecursionError:
-        raise CorruptValue("the stored JSON is nested too deeply to read") from None
-    if _HALF_OF_A_CHARACTER.search(text):
-        _refuse_halves(value)
-    return value
-
-
-def _loaded(text: str, *, exact: bool) -> JSONValue:
-    if exact:
-        return json.loads(text, parse_float=_decimal, parse_int=_exact_integer, parse_constant=_no_constant)
-    if _RISKY_NUMBER.search(text):
-        return json.loads(text, parse_float=_number, parse_int=_any_integer, parse_constant=_no_constant)
-    return json.loads(text, parse_constant=_no_constant)
-
-
-def _refuse_halves(value: JSONValue) -> None:
-    waiting = [value]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, dict):
-            waiting += [*item, *item.values()]
-        elif isinstance(item, list):
-            waiting += item
-        elif isinstance(item, str) and (problem := _text_problem(item.replace("\0", ""))):
-            raise CorruptValue(f"the stored JSON holds {problem}, which nothing can show or write")
-
-
-def _decimal(text: str) -> Decimal:
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        raise CorruptValue("the stored JSON holds a number with an exponent too large to read") from None
-
-
-def _number(text: str) -> float | Decimal:
-    number = _decimal(text)
-    return float(text) if _double_holds(number) else number
-
-
-def _double_holds(number: Decimal) -> bool:
-    """Whether the shortest text of the nearest double is the same number (so 0.1 counts as held)."""
-    nearest = float(number)
-    return math.isfinite(nearest) and Decimal(repr(nearest)) == number
-
-
-def _any_integer(text: str) -> int | Decimal:
-    return int(text) if len(text.removeprefix("-")) <= MAXIMUM_DIGITS else Decimal(text)
-
-
-def _exact_integer(text: str) -> int | Decimal:
-    return Decimal(text) if text == "-0" else _any_integer(text)
-
-
-def _no_constant(name: str) -> Any:
-    raise CorruptValue(f"the stored text is not JSON: it holds {name}")
+    return Plain().copy(value, what, depth)
 
 
 def same(one: JSONValue, other: JSONValue) -> bool:
