@@ -226,6 +226,19 @@ def test_stored_text_that_is_no_json_is_a_problem_of_its_own(tmp_path: Any, exec
     assert "SECRET" not in of_variables.to_csv() + of_records.to_csv()
 
 
+def test_records_are_checked_part_by_part_and_reported_in_one_frame(
+    service: toolkit.UnifiedDataService, workflow_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.create_records(workflow_id, [{"record_id": f"a_{number}", "fields.n": number} for number in range(7)])
+    schema = fields(n={"enum": [0, 2, 3, 6]})
+    whole = service.validate_records(workflow_id, schema)
+    monkeypatch.setattr("toolkit.service.checking._ROWS_AT_ONCE", 2)
+    parts = service.validate_records(workflow_id, schema)
+    assert rows(parts, "record_id") == [("a_1",), ("a_4",), ("a_5",)]
+    pd.testing.assert_frame_equal(parts, whole)
+    assert parts.attrs == whole.attrs == {"checked": 7}
+
+
 def test_a_broken_schema_is_refused_before_anything_is_read(
     service: toolkit.UnifiedDataService, workflow_id: str
 ) -> None:

@@ -12,7 +12,8 @@ import pytest
 import sqlalchemy as sa
 
 import toolkit
-from toolkit.loops import places
+from toolkit.keys import iteration
+from toolkit.loops import Node, places, why_stale
 from toolkit.service.iteration_variables import ITERATION_COLUMNS
 
 Service = toolkit.UnifiedDataService
@@ -523,3 +524,11 @@ def test_a_uuid_is_an_id_of_one_workflow(service: Service, workflow_id: str) -> 
     if service.database.tables.workflow_ids_are_uuids:
         service.set_variables(workflow_id, NESTED)
         assert len(service.get_iterations(uuid.UUID(workflow_id))) == 6
+
+
+@pytest.mark.parametrize(("name", "reason"), [("1", None), ("2", "there is no array"), ("²", "there is no array")])
+def test_only_a_name_that_is_a_number_leads_into_an_array(name: str, reason: str | None) -> None:
+    parsed = iteration("leg@iter:28:0")
+    assert parsed is not None
+    told = why_stale(parsed, {28: Node("nightly", 28, iterates=True, over=f"pets.{name}")}, {"pets": [1, ["left"]]})
+    assert told is None if reason is None else str(told).startswith(reason)

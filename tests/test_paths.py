@@ -131,3 +131,17 @@ def test_what_is_no_text_is_no_path(text: Any) -> None:
 )
 def test_a_path_contains_itself_and_what_lies_below(one: str, other: str, *, contained: bool) -> None:
     assert paths.parse(one).contains(paths.parse(other)) is contained
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ("data.note", ("note",)),
+        ("data.note.data", ("note", "data")),
+        ("data.data", ("data",)),
+        ("fields.data", ("fields", "data")),
+        ("vars.x", ("vars", "x")),
+    ],
+)
+def test_only_the_data_in_front_is_no_key_of_the_document(text: str, keys: tuple[str, ...]) -> None:
+    assert paths.parse(text).in_document == keys

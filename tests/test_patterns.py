@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import example, given
 from hypothesis import strategies as st
+from sqlalchemy.dialects import postgresql
 
 import toolkit
 from toolkit import patterns
 from toolkit.errors import InvalidPattern
+from toolkit.storage.dialects import DIALECTS
 
 ALPHABET = "_%[].\\@:,-^!{}|()$+'\"aAbBzZ0 éÉßẞİ\u0131\u0301✉\u2028\uffff😀\U0001d518\n"
 plain_texts = st.text(st.sampled_from(ALPHABET), min_size=1, max_size=6)
@@ -193,3 +196,16 @@ def test_a_workflow_pattern_is_of_the_same_language(service: toolkit.UnifiedData
         expected = list(filter(patterns.parse(pattern).matches, ids))
         assert list(service.get_all_variables(pattern)["workflow_id"]) == expected
         assert list(service.get_all_variables(pattern.split(","))["workflow_id"]) == expected
+
+
+def test_postgresql_orders_and_matches_by_code_point_whatever_the_collation_of_the_database() -> None:
+    # A server without other collations cannot tell the difference, so the statement has to.
+    text = DIALECTS["postgresql"].by_code_point(sa.column("key")).compile(dialect=postgresql.dialect())  # type: ignore[no-untyped-call]
+    assert str(text) == 'CAST(key AS TEXT) COLLATE "C"'
+
+
+@pytest.mark.parametrize(
+    ("key", "named"), [("a b.c:@-_9", True), ('a"b', False), ("a\\b", False), ("é", False), ("\t", False)]
+)
+def test_sqlite_names_only_places_whose_keys_everybody_writes_alike(key: str, *, named: bool) -> None:
+    assert (DIALECTS["sqlite"].json_place(sa.column("data"), ["fields", key]) is not None) is named

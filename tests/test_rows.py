@@ -37,12 +37,13 @@ def test_a_document_is_laid_out_in_its_four_parts(
 @given(members, members)
 def test_keys_outside_the_parts_go_into_fields(fields: dict[str, Any], outside: dict[str, Any]) -> None:
     data = {"fields": fields, **outside}
+    before = copy.deepcopy(data)
     if fields.keys() & outside.keys():
         with pytest.raises(InvalidValue, match="both at the top and in fields"):
             parts_of(data)
     else:
         assert parts_of(data)["fields"] == {**fields, **outside}
-    assert data == {"fields": fields, **outside}
+    assert data == before
 
 
 @pytest.mark.parametrize(
@@ -118,6 +119,11 @@ def test_a_row_has_every_column_and_the_defaults() -> None:
         "data": jsonvalue.encode(EMPTY),
         "given": frozenset({"record_id"}),
     }
+
+
+def test_an_empty_status_is_a_status() -> None:
+    assert record_row({"record_id": "a_1", "status": ""})["status"] == ""
+    assert record_row({"record_id": "a_1", "status": None})["status"] == "discovered"
 
 
 def test_columns_are_carried_and_times_are_utc() -> None:

@@ -6,17 +6,15 @@ import traceback
 from types import MappingProxyType
 from typing import Any
 
-import jsonschema
-import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import toolkit
 from toolkit import jsonvalue
 from toolkit.errors import InvalidOption, InvalidValue
 from toolkit.masking import HIDDEN
-from toolkit.validation import DRAFTS, NOT_CHECKED, Schema, check, delicate, place, validator
+from toolkit.validation import DRAFTS, NOT_CHECKED, Schema, check, place, validator
 from toolkit.validation.rules import FORMATS
 
 PERSON = {
@@ -400,144 +398,3 @@ def test_rules_about_what_is_not_hidden_are_checked_as_ever() -> None:
 
 def test_text_that_says_hidden_is_ordinary_text_when_nothing_was_masked() -> None:
     assert told({"a": HIDDEN}, {"properties": {"a": {"maxLength": 3}}}) == [("a", "maxLength")]
-
-
-# --- two judges, one verdict ---
-
-TEXTS = st.text(alphabet='ab1٣é\U0001f600 \n."-', max_size=4)
-SCALARS = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(-4, 4),
-    st.sampled_from([2**53, 2**53 + 1, 2**63, -(2**63), 2**64, 10**30, 1.0, 0.5, 0.1, 1e16, 1e300, -0.0, 2.0**53]),
-    st.floats(-4, 4, allow_nan=False),
-    TEXTS,
-    st.sampled_from(["2024-01-01", "2024-02-30", "a@b", "::1", "12:00:00Z"]),
-)
-NAMES = st.sampled_from(["a", "b", "a.b", ""])
-VALUES = st.recursive(
-    SCALARS,
-    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(NAMES, inner, max_size=3)),
-    max_leaves=8,
-)
-COUNTS = st.integers(0, 3)
-NUMBERS = st.one_of(st.integers(-3, 3), st.sampled_from([0.5, 1.0, -1.5, 2**53, 2**63]))
-ASSERTIONS: list[st.SearchStrategy[dict[str, Any]]] = [
-    st.fixed_dictionaries({name: strategy})
-    for name, strategy in {
-        "type": st.one_of(
-            st.sampled_from(["null", "boolean", "integer", "number", "string", "array", "object"]),
-            st.lists(st.sampled_from(["null", "integer", "number", "string"]), min_size=1, max_size=3, unique=True),
-        ),
-        "const": VALUES,
-        "enum": st.lists(VALUES, min_size=1, max_size=3),
-        "multipleOf": st.sampled_from([1, 2, 0.5, 0.1, 0.01, 3]),
-        **dict.fromkeys(["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"], NUMBERS),
-        **dict.fromkeys(["minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"], COUNTS),
-        "pattern": st.sampled_from([r"^a", r"b$", r"\d", r"^\w+$", ".", r"\s", "é", "[^a]", r"a.b", r"(?i)A"]),
-        "format": st.sampled_from(["date", "email", "ipv6", "time", "uuid", "regex", "uri", "made-up"]),
-        "uniqueItems": st.booleans(),
-        "required": st.lists(NAMES, max_size=3, unique=True),
-        "$ref": st.sampled_from(["#/$defs/one", "#/definitions/two"]),
-        "title": TEXTS,
-    }.items()
-]
-
-
-def joined(parts: list[dict[str, Any]]) -> dict[str, Any]:
-    return {name: asked for part in parts for name, asked in part.items()}
-
-
-def compound(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
-    several = st.lists(inner, min_size=1, max_size=3)
-    named = st.dictionaries(NAMES, inner, max_size=3)
-    return st.one_of(
-        *(st.fixed_dictionaries({name: several}) for name in ("allOf", "anyOf", "oneOf")),
-        *(
-            st.fixed_dictionaries({name: inner})
-            for name in ("not", "items", "contains", "propertyNames", "additionalProperties")
-        ),
-        st.fixed_dictionaries({"properties": named}, optional={"additionalProperties": inner}),
-        st.fixed_dictionaries({"if": inner}, optional={"then": inner, "else": inner}),
-        st.lists(st.one_of(*ASSERTIONS), min_size=1, max_size=3).map(joined),
-    )
-
-
-SIMPLE = st.one_of(st.booleans(), *ASSERTIONS)
-SCHEMAS = st.recursive(SIMPLE, compound, max_leaves=6)
-# Those that `$ref` leads to hold no reference of their own, so that none of them goes round in a circle.
-TARGETS = st.one_of(*ASSERTIONS).filter(lambda schema: "$ref" not in schema)
-FAST_DRAFTS = sorted(draft for draft in DRAFTS if validator({"$schema": draft}).is_fast)
-
-
-@settings(max_examples=400)
-@given(st.sampled_from(FAST_DRAFTS), SCHEMAS, TARGETS, TARGETS, st.lists(VALUES, min_size=1, max_size=6))
-def test_the_fast_judge_and_the_exact_one_never_differ(
-    draft: str, schema: Any, one: Any, two: Any, values: Any
-) -> None:
-    whole = {"$schema": draft, "allOf": [schema], "$defs": {"one": one}, "definitions": {"two": two}}
-    judge = validator(whole)
-    texts = [jsonvalue.encode(value) for value in values]
-    for text, exact in zip(texts, delicate(pa.chunked_array([texts])), strict=True):
-        value = jsonvalue.decode(text)
-        assert judge.is_valid(value, delicate=exact) is judge.is_valid(value)
-        stock = jsonschema.validators.validator_for(whole)(whole, format_checker=FORMATS)
-        if "multipleOf" not in str(whole):
-            assert judge.is_valid(value) is stock.is_valid(value)
-
-
-@pytest.mark.parametrize(
-    ("schema", "value"),
-    [
-        ({"pattern": r"^\W$"}, "é"),
-        ({"not": {"pattern": r"^\d$"}}, "٣"),
-        ({"not": {"pattern": "b$"}}, "b\n"),
-        ({"not": {"format": "email"}}, "a@b@c"),
-        ({"format": "regex"}, r"\p{L}"),
-    ],
-    ids=str,
-)
-def test_patterns_and_formats_are_the_same_code_for_both_judges(schema: Any, value: str) -> None:
-    judge = validator(schema)
-    assert judge.is_fast
-    assert not judge.is_valid(value)
-    assert not judge.is_valid(value, delicate=False)
-
-
-def test_three_drafts_have_a_fast_judge() -> None:
-    assert len(FAST_DRAFTS) == 3
-
-
-@pytest.mark.parametrize(
-    "schema",
-    [
-        {"patternProperties": {"^a": {}}},
-        {"unevaluatedProperties": False},
-        {"contentEncoding": "base64"},
-        {"x-unit": "ms"},
-        {"minimum": 12345678901234567890},
-        {"$ref": "https://json-schema.org/draft/2020-12/schema"},
-        {"$schema": "http://json-schema.org/draft-04/schema#", "type": "integer"},
-        True,
-    ],
-    ids=str,
-)
-def test_what_the_two_might_judge_differently_is_left_to_the_exact_one(schema: Any) -> None:
-    assert not validator(schema).is_fast
-
-
-@pytest.mark.parametrize(
-    ("text", "exact"),
-    [
-        ('{"n": 123456789012345}', False),
-        ('{"n": 1234567890123456}', True),
-        ('{"n": "1234567890123456"}', False),
-        ('{"id": "6f6f0e5c-6b0f-5d3c-9f0c-2b9a4c1d7e11"}', False),
-        ("[0.1,1e5]", True),
-        ("-1E5", True),
-        ("0.12345678901234", True),
-        ("[-0.5]", False),
-    ],
-)
-def test_only_numbers_that_may_be_read_in_two_ways_are_delicate(text: str, exact: Any) -> None:
-    assert delicate(pa.chunked_array([[text]])) == [exact]

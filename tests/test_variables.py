@@ -290,6 +290,7 @@ def test_contains_ignores_ascii_case_only(service: Service, workflow_id: str) ->
     service.set_variables(workflow_id, dict.fromkeys(["Mailbox", "e_mail", "ÉMAIL", "other"], 1))
     assert keys(service.get_all_variables(workflow_id, contains="MAIL")) == ["Mailbox", "e_mail", "ÉMAIL"]
     assert keys(service.get_all_variables(workflow_id, contains="émail")) == []
+    assert keys(service.get_all_variables(workflow_id, contains="Émail")) == ["ÉMAIL"]
     assert keys(service.get_all_variables(workflow_id, contains="_")) == ["e_mail"]
     with pytest.raises(toolkit.InvalidOption, match="at least one character"):
         service.get_all_variables(workflow_id, contains="")

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final, Unpack
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, Unpack
 
-from toolkit import columns, frames, jsonvalue
-from toolkit.errors import CorruptValue, InvalidOption
+from toolkit import columns, frames
+from toolkit.errors import InvalidOption
 from toolkit.model import RecordFilter, RecordFilterOptions, VariableFilter
 from toolkit.patterns import Pattern, PatternLike, parse
-from toolkit.service.base import of_workflows
 from toolkit.service.combined import CombinedCalls
+from toolkit.storage.base import single_workflow
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from toolkit.masking import MaskingPolicy
     from toolkit.storage.base import WorkflowIds
     from toolkit.validation import Problem, Schema, SchemaValidator
 
 PROBLEM_COLUMNS: Final = ("path", "rule", "message")
 """The columns of a frame of problems that stand after the key or the record id."""
 
-CORRUPT: Final = "json"
-"""The rule that stored text breaks which is no JSON at all."""
+_ROWS_AT_ONCE: Final = 10_000
+_Found: TypeAlias = "tuple[int, str, Problem]"
+"""The row that a problem is about, the place as the frame words it, and the problem."""
 
 _KEY: Final = "key"
 _VALUE: Final = "value"
@@ -78,11 +80,12 @@ class CheckingCalls(CombinedCalls):
         table = self.variables.query(workflow_id, VariableFilter(pattern=_union(judges)))
         keys = table.column(_KEY).to_pylist()
         found = []
-        for row, (key, text, delicate) in enumerate(zip(keys, *_texts(table, _VALUE), strict=True)):
+        for row, (key, text) in enumerate(zip(keys, table.column(_VALUE).to_pylist(), strict=True)):
             mask = self._mask(key, reveal=reveal)
             for judge in [judge for pattern, judge in judges.values() if pattern.matches(key)]:
-                found += [(row, problem.path, problem) for problem in _examine(judge, text, mask, delicate=delicate)]
-        frame = _frame(of_workflows(table.drop_columns([_VALUE]), workflow_id), _KEY, found)
+                found += [(row, problem.path, problem) for problem in judge.problems_in(text, mask)]
+        names = _names(workflow_id, _KEY)
+        frame = _frame(names, _cells(table, names, found))
         missing = [name for name, (pattern, _) in judges.items() if not any(map(pattern.matches, keys))]
         frame.attrs.update(checked=len(keys), missing=missing)
         return frame
@@ -142,25 +145,21 @@ class CheckingCalls(CombinedCalls):
         from toolkit import validation  # noqa: PLC0415 - jsonschema is only loaded when it is used
 
         judge = validation.validator(schema, "the records")
-        table = self.records.query(workflow_id, RecordFilter.of(pattern, **filters))
-        policy, mask = self._policy(reveal=reveal), self._mask(None, reveal=reveal)
-        hides = [False] * len(table) if policy is None else frames.may_hide(table, [columns.DATA], policy)
-        found = [
-            (row, validation.place(_in_record(problem.steps)), problem)
-            for row, (text, delicate, look) in enumerate(zip(*_texts(table, columns.DATA), hides, strict=True))
-            for problem in _examine(judge, text, mask if look else _as_it_is, delicate=delicate)
-        ]
-        frame = _frame(of_workflows(table, workflow_id), _RECORD_ID, found)
-        frame.attrs["checked"] = table.num_rows
+        selection = RecordFilter.of(pattern, **filters)
+        policy = self._policy(reveal=reveal)
+        names = _names(workflow_id, _RECORD_ID)
+        cells, checked = [], 0
+        with self.database.read() as connection:
+            for part in self.records.stream(connection, workflow_id, selection, _ROWS_AT_ONCE):
+                cells += _cells(part, names, _in_documents(judge, part, policy))
+                checked += part.num_rows
+        frame = _frame(names, cells)
+        frame.attrs["checked"] = checked
         return frame
 
-    def _mask(self, name: str | None, *, reveal: bool) -> Callable[[Any], Any]:
+    def _mask(self, name: str, *, reveal: bool) -> Callable[[Any], Any] | None:
         policy = self._policy(reveal=reveal)
-        return _as_it_is if policy is None else (lambda value: policy.mask(value, name))
-
-
-def _as_it_is(value: Any) -> Any:
-    return value
+        return None if policy is None else (lambda value: policy.mask(value, name))
 
 
 def _judges(schemas: Mapping[str, Schema]) -> dict[str, tuple[Pattern, SchemaValidator]]:
@@ -177,25 +176,18 @@ def _union(judges: Mapping[str, tuple[Pattern, SchemaValidator]]) -> Pattern:
     return Pattern(tuple(exact), tuple(dict.fromkeys(text for pattern in patterns for text in pattern.wild)))
 
 
-def _texts(table: pa.Table, name: str) -> tuple[list[str | None], list[bool]]:
-    """Return JSON texts, and beside each whether its numbers need the exact judge."""
+def _in_documents(judge: SchemaValidator, table: pa.Table, policy: MaskingPolicy | None) -> list[_Found]:
+    """Hold the documents of some records to a schema."""
     from toolkit import validation  # noqa: PLC0415 - as above
 
-    texts = table.column(name)
-    return texts.to_pylist(), validation.delicate(texts)
-
-
-def _examine(
-    judge: SchemaValidator, text: str | None, mask: Callable[[Any], Any], *, delicate: bool
-) -> Iterable[Problem]:
-    from toolkit.validation import Problem  # noqa: PLC0415 - as above
-
-    try:
-        value = None if text is None else jsonvalue.decode(text)
-    except CorruptValue as error:
-        return (Problem((), CORRUPT, str(error)),)
-    shown = mask(value)
-    return judge.problems(shown, delicate=delicate, masked=shown is not value)
+    texts = table.column(columns.DATA).to_pylist()
+    hides = [False] * len(texts) if policy is None else frames.may_hide(table, [columns.DATA], policy)
+    masks = [policy.mask if policy is not None and look else None for look in hides]
+    return [
+        (row, validation.place(_in_record(problem.steps)), problem)
+        for row, (text, mask) in enumerate(zip(texts, masks, strict=True))
+        for problem in judge.problems_in(text, mask)
+    ]
 
 
 def _in_record(steps: tuple[str | int, ...]) -> tuple[str | int, ...]:
@@ -203,14 +195,20 @@ def _in_record(steps: tuple[str | int, ...]) -> tuple[str | int, ...]:
     return steps if steps and steps[0] in columns.PARTS else (columns.DATA, *steps)
 
 
-def _frame(table: pa.Table, name: str, found: list[tuple[int, str, Problem]]) -> pd.DataFrame:
-    """Make the frame of problems: the rows of the table they are about, then place, rule and message."""
-    import pandas as pd  # noqa: PLC0415 - not needed until a call needs it
-    import pyarrow as pa  # noqa: PLC0415 - likewise
+def _names(workflow_ids: WorkflowIds, name: str) -> list[str]:
+    """Return the columns that say what a problem is about."""
+    return [name] if single_workflow(workflow_ids) is not None else [columns.WORKFLOW_ID, name]
 
-    rows = pa.array([row for row, _, _ in found], pa.int64())
-    names = [column for column in (columns.WORKFLOW_ID, name) if column in table.column_names]
-    cells = {column: table.column(column).take(rows).to_pylist() for column in names}
-    told = [(path, problem.rule, problem.message) for _, path, problem in found]
-    cells |= dict(zip(PROBLEM_COLUMNS, map(list, zip(*told, strict=True)), strict=True)) if told else {}
+
+def _cells(table: pa.Table, names: list[str], found: list[_Found]) -> list[tuple[str, ...]]:
+    """Name the rows of a table that problems are about, and put place, rule and message beside."""
+    rows = [row for row, _, _ in found]
+    about = zip(*(table.column(name).take(rows).to_pylist() for name in names), strict=True) if rows else ()
+    told = ((path, problem.rule, problem.message) for _, path, problem in found)
+    return [(*one, *other) for one, other in zip(about, told, strict=True)]
+
+
+def _frame(names: list[str], cells: list[tuple[str, ...]]) -> pd.DataFrame:
+    import pandas as pd  # noqa: PLC0415 - not needed until a call needs it
+
     return pd.DataFrame(cells, columns=[*names, *PROBLEM_COLUMNS], dtype=frames.TEXT)

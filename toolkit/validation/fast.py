@@ -8,13 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 import jsonschema
 import jsonschema_rs
 
-from toolkit import jsonvalue
 from toolkit.validation.rules import FORMATS, is_multiple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    import pyarrow as pa
 
     from toolkit.jsonvalue import JSONValue
 
@@ -36,37 +33,11 @@ _ALIKE: Final = frozenset({
 _NAMED: Final = frozenset({"properties", "$defs", "definitions"})
 _VALUES: Final = frozenset({"enum", "const", "default", "examples"})
 _OWN_REFERENCE: Final = re.compile(r"#|#/(\$defs|definitions)/[^/]+")
-# A number that a double or 64 bits may not hold, or that is written with an exponent.
-_DELICATE_NUMBER: Final = r"(?:^|[\s:,\[])-?(?:[\d.]{16}|\d[\d.]*[eE])"
-
-
-def delicate(texts: pa.ChunkedArray) -> list[bool]:
-    """Tell which JSON texts may hold a number that the two libraries read differently.
-
-    Parameters
-    ----------
-    texts : pyarrow.ChunkedArray
-        JSON text, or null.
-
-    Returns
-    -------
-    list of bool
-        As `SchemaValidator.is_valid` takes it.
-
-    Examples
-    --------
-    >>> import pyarrow
-    >>> delicate(pyarrow.chunked_array([['{"n": 17}', '{"n": 12345678901234567}', None]]))
-    [False, True, False]
-    """
-    import pyarrow.compute as pc  # noqa: PLC0415 - one value is checked without it
-
-    return [bool(found) for found in pc.match_substring_regex(texts, _DELICATE_NUMBER).to_pylist()]
 
 
 def fast_validator(schema: JSONValue, kind: Any) -> Any:
-    """Return the fast validator, or None where a verdict might differ."""
-    if kind not in _FAST or not isinstance(schema, dict) or re.search(_DELICATE_NUMBER, jsonvalue.encode(schema)):
+    """Return the fast validator of a schema without delicate numbers, or None where a verdict might differ."""
+    if kind not in _FAST or not isinstance(schema, dict):
         return None
     keywords = list(_keywords(schema))
     if not all(_is_alike(name, asked) for name, asked in keywords):

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 NOT_CHECKED: Final = "not checked"
 """Stands in place of the rule where a value is hidden, or nested too deeply to be followed."""
 
+CORRUPT: Final = "json"
+"""The rule that stored text breaks which is no JSON at all."""
+
 FALSE: Final = "false"
 """The rule of the schema False, which allows no value at all."""
 
@@ -37,7 +40,7 @@ class Problem:
         The keys and positions from the top of the value.
     rule : str
         The schema's keyword; `false` for a place where the schema allows nothing, `not checked` where the value is
-        hidden.
+        hidden, `json` for stored text that is no JSON.
     message : str
         What the schema asks for, in its own words; never the value.
     """

@@ -13,13 +13,14 @@ from referencing.exceptions import Unresolvable
 from referencing.jsonschema import specification_with
 
 from toolkit import jsonvalue
-from toolkit.errors import InvalidOption, InvalidValue
+from toolkit.errors import CorruptValue, InvalidOption, InvalidValue
 from toolkit.validation.fast import fast_validator
-from toolkit.validation.problems import NOT_CHECKED, Problem, cut, place, problem
+from toolkit.validation.problems import CORRUPT, NOT_CHECKED, Problem, cut, place, problem
+from toolkit.validation.reading import read
 from toolkit.validation.rules import FORMATS, rules
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from toolkit.jsonvalue import JSONValue
 
@@ -124,13 +125,13 @@ class SchemaValidator:
     __slots__ = ("_fast", "_guarded", "_plain")
 
     def __init__(self, text: str) -> None:
-        schema = jsonvalue.decode(text)
+        schema, delicate = read(text)
         kind = _draft(schema)
         _check_schema(schema, kind)
         _settle(schema, kind)
         self._plain = rules(kind, guarded=False)(schema, format_checker=FORMATS, registry=REGISTRY)
         self._guarded = rules(kind, guarded=True)(schema, format_checker=FORMATS, registry=REGISTRY)
-        self._fast = fast_validator(schema, kind)
+        self._fast = None if delicate else fast_validator(schema, kind)
         self._try_out()
 
     def _try_out(self) -> None:
@@ -153,7 +154,7 @@ class SchemaValidator:
         value : JSON value
             As `jsonvalue.decode` gives it.
         delicate : bool, default True
-            Whether it may hold a number that is not judged alike by both libraries; see `delicate`.
+            Whether it may hold a number that is not judged alike by both libraries; see `read`.
 
         Returns
         -------
@@ -170,7 +171,7 @@ class SchemaValidator:
         value : JSON value
             As `jsonvalue.decode` gives it.
         delicate : bool, default True
-            Whether it may hold a number that is not judged alike by both libraries; see `delicate`.
+            Whether it may hold a number that is not judged alike by both libraries; see `read`.
         masked : bool, default False
             Whether secrets were replaced by `[hidden]`: where a rule would judge one, the problem is `not checked`.
 
@@ -187,6 +188,37 @@ class SchemaValidator:
         except RecursionError:
             return (Problem((), NOT_CHECKED, "the value is nested more deeply than the schema's rules can follow"),)
         return tuple(sorted(found, key=_order))
+
+    def problems_in(
+        self, text: str | None, mask: Callable[[JSONValue], JSONValue] | None = None
+    ) -> tuple[Problem, ...]:
+        """Find what a stored value breaks.
+
+        Parameters
+        ----------
+        text : str or None
+            As the database holds it; None stands for null.
+        mask : callable, optional
+            Takes the value, and gives a copy in which secrets are hidden, or the value itself.
+
+        Returns
+        -------
+        tuple of Problem
+            As `problems` gives them; one with the rule `json` for text that is no JSON.
+
+        Examples
+        --------
+        >>> validator({"minimum": 0}).problems_in("3")
+        ()
+        >>> [problem.rule for problem in validator(True).problems_in("{3")]
+        ['json']
+        """
+        try:
+            value, delicate = (None, False) if text is None else read(text)
+        except CorruptValue as error:
+            return (Problem((), CORRUPT, str(error)),)
+        shown = value if mask is None else mask(value)
+        return self.problems(shown, delicate=delicate, masked=shown is not value)
 
     def _passes(self, value: JSONValue) -> bool:
         """Whether the fast one lets a value pass; what it does not, the reference judges again."""
