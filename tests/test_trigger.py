@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from typing import Any
 
 import pyarrow as pa
@@ -11,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit import frames
+from toolkit.frames.documents import look, masked_documents
 from toolkit.masking import MaskingPolicy
-from toolkit.masking.names import ANYWHERE, ENDINGS, FUSED, KEY_OWNERS, PHRASES, SECRET_KEY, SENSITIVE
+from toolkit.masking.names import ANYWHERE, ENDINGS, FUSED, KEY_OWNERS, PHRASES, SECRET_KEY, SENSITIVE, normalise
 from toolkit.masking.structure import SECRET_FLAGS, SECRET_TYPES
-from toolkit.masking.trigger import TRIGGER
+from toolkit.masking.trigger import _UNLIKE, _UNSEEN, TRIGGER
 
 POLICY = MaskingPolicy()
 VALUE = "FAKE-not-a-real-value-0001"
@@ -108,8 +109,54 @@ def test_an_ordinary_document_passes() -> None:
     assert passes({"fields": {"subject": "Two boxes short", "size": 12}, "vars": {"label": "order"}, "history": []})
 
 
-def test_a_policy_with_names_of_its_own_looks_at_everything() -> None:
-    assert MaskingPolicy(extra=("customer_no",)).trigger is None
+def test_the_quick_look_of_a_policy_knows_the_names_of_its_own() -> None:
+    for policy in (MaskingPolicy(extra=("customer_*", "vars.iban")), MaskingPolicy(hide_paths=("vars.customer.*",))):
+        trigger = policy.trigger
+        assert trigger is not None
+        for document in ({"vars": {"customer": {"x": 1}}}, {"vars": {"Customer_No": "a"}}, {"note": "iban=DE1"}):
+            if policy.mask(document) != document:
+                assert re.search(trigger, json.dumps(document), re.IGNORECASE)
+        assert re.search(trigger, "vars.customer.x", re.IGNORECASE)
+        assert not re.search(trigger, json.dumps({"fields": {"subject": "a customer wrote"}}), re.IGNORECASE)
+
+
+@pytest.mark.parametrize(
+    "policy", [MaskingPolicy(extra=("n?",)), MaskingPolicy(hide_paths=("größe",)), MaskingPolicy(rules={"a": "A-1"})]
+)
+def test_a_policy_that_the_quick_look_cannot_stand_for_looks_at_everything(policy: MaskingPolicy) -> None:
+    assert policy.trigger is None
+    assert policy.text_trigger is None
+
+
+def is_another_way_to_write(char: str, letters: set[str]) -> bool:
+    for form in (unicodedata.normalize("NFKC", char).casefold(), char.casefold()):
+        if form != char and any(letter in form for letter in letters):
+            return True
+    return any(len(unicodedata.normalize("NFKC", f"{letter}{char}")) == 1 for letter in "oscnハ비")
+
+
+def test_every_character_that_can_stand_for_a_letter_of_a_sensitive_word_is_known() -> None:
+    # Upper case is a matter of the expression's flag, and `ß` is written into each word that holds `ss`.
+    letters = {letter for word in (*SENSITIVE, *ANYWHERE) for letter in word}
+    unlike, unseen = re.compile(f"[{_UNLIKE}]"), re.compile(f"[{_UNSEEN}]")
+    missed = []
+    for number in range(0x80, 0x110000):
+        char = chr(number)
+        if (
+            unicodedata.category(char) in {"Cs", "Co", "Cn"}
+            or char in "ßẞ"
+            or re.match(f"(?i)[{''.join(letters)}]", char)
+        ):
+            continue
+        is_known = unseen.match(char) or unlike.match(char)
+        if not is_known and (normalise(char) == "" or is_another_way_to_write(char, letters)):
+            missed.append(char)
+    assert missed == []
+
+
+def test_the_same_documents_pass_when_they_are_written_in_ascii() -> None:
+    assert passes({"fields": {"subject": "Zwei Kisten", "note": "2 x 3"}})
+    assert re.search(TRIGGER, json.dumps({"note": "Zürich"}), re.IGNORECASE)
 
 
 @given(st.lists(st.tuples(names(), names()), min_size=1, max_size=5))
@@ -121,4 +168,4 @@ def test_frames_hide_what_the_walk_hides(pairs: list[tuple[str, str]]) -> None:
             "data": [json.dumps(document, ensure_ascii=False) for document in documents],
         }
     )
-    assert frames.masked_documents(table, POLICY) == [POLICY.mask(document) for document in documents]
+    assert masked_documents(look(table, POLICY), POLICY) == [POLICY.mask(document) for document in documents]

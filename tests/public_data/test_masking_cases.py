@@ -1,8 +1,9 @@
-"""The shared masking cases, as far as a name, a structure or the absence of both decides them."""
+"""The shared masking cases: what is secret by a name, a structure or the look of a text, and what is not."""
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +14,10 @@ from toolkit.masking import HIDDEN, MaskingPolicy
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 POLICY = MaskingPolicy()
 
-# Decided by the look of a text, not by a name: a fake key, a password in a URL, `name=value` in a sentence.
-BY_VALUE = {"note", "comment", "output", "text", "result", "blob", "database_url", "url", "error_message", "command"}
-
 
 def load(file: str) -> list[dict[str, Any]]:
     cases: list[dict[str, Any]] = json.loads((SHARED / file).read_text(encoding="utf-8").replace("§", ""))
     return cases
-
-
-def is_by_value(case: dict[str, Any]) -> bool:
-    if case["key"] in {"value", "data"}:
-        return "shape" in case["why"]
-    return case["key"] in BY_VALUE
 
 
 def identity(case: dict[str, Any]) -> str:
@@ -34,12 +26,13 @@ def identity(case: dict[str, Any]) -> str:
 
 CASES = load("masking_cases.json")
 SHOWN = [case for case in CASES if case["expect"] == "show"]
-BY_NAME = [case for case in CASES if case["expect"] == "mask" and not is_by_value(case)]
-PARTIAL = [case for case in load("masking_cases_partial.json") if not is_by_value(case)]
+HIDING = [case for case in CASES if case["expect"] == "mask"]
+PARTIAL = load("masking_cases_partial.json")
+TRIGGER = re.compile(POLICY.trigger or "", re.IGNORECASE)
 
 
-def test_every_case_is_here_but_those_decided_by_the_look_of_a_text() -> None:
-    assert (len(CASES), len(SHOWN), len(BY_NAME), len(PARTIAL)) == (159, 67, 66, 5)
+def test_every_case_is_here() -> None:
+    assert (len(CASES), len(SHOWN), len(HIDING), len(PARTIAL)) == (159, 67, 92, 13)
 
 
 @pytest.mark.parametrize("case", SHOWN, ids=identity)
@@ -48,12 +41,14 @@ def test_what_is_no_secret_comes_back_as_the_same_object(case: dict[str, Any]) -
     assert POLICY.mask({case["key"]: case["value"]}) == {case["key"]: case["value"]}
 
 
-@pytest.mark.parametrize("case", BY_NAME, ids=identity)
-def test_what_is_secret_by_name_or_structure_is_hidden(case: dict[str, Any]) -> None:
+@pytest.mark.parametrize("case", HIDING, ids=identity)
+def test_what_is_secret_is_hidden(case: dict[str, Any]) -> None:
     for masked in (POLICY.mask(case["value"], case["key"]), POLICY.mask({case["key"]: case["value"]})):
         text = json.dumps(masked, ensure_ascii=False)
         assert HIDDEN in text
         assert "FAKE" not in text
+    assert TRIGGER.search(json.dumps({case["key"]: case["value"]}, ensure_ascii=False))
+    assert TRIGGER.search(json.dumps({case["key"]: case["value"]}))
 
 
 @pytest.mark.parametrize("case", PARTIAL, ids=identity)

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import re
 import warnings
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from toolkit.errors import DataWarning, InvalidOption, InvalidPattern
-from toolkit.masking.decisions import Rule, rule_for, segments_of, verdict_on
-from toolkit.masking.names import exempting
+from toolkit.masking.decisions import (
+    ColumnDecision,
+    Rule,
+    Rulebook,
+    Verdict,
+    decide_column,
+    rule_for,
+    rulebook,
+    segments_of,
+    verdict_on,
+)
 from toolkit.masking.secret import HIDDEN
-from toolkit.masking.structure import Masker, Place, stands_alone
-from toolkit.masking.trigger import TRIGGER
+from toolkit.masking.shapes import exempting
+from toolkit.masking.structure import Masker, stands_alone
+from toolkit.masking.sweep import Sweep, is_swept, texts_in
+from toolkit.masking.texts import find_spans
+from toolkit.masking.trigger import TEXT_TRIGGER, TRIGGER, own_trigger
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +36,7 @@ _FAILURES: Final = (ArithmeticError, AttributeError, LookupError, RuntimeError, 
 
 @dataclass(frozen=True, slots=True)
 class MaskingPolicy:
-    """Decides what is a secret, by names and by the values under them, and replaces secrets by `[hidden]`.
+    r"""Decides what is a secret, by names, by values and by the texts that hold both, and replaces it by `[hidden]`.
 
     Parameters
     ----------
@@ -30,32 +44,50 @@ class MaskingPolicy:
         Names always hidden, `*` and `?` as wildcards, in any case: a name, or a path such as `vars.customer_no`.
     allow : tuple of str, default ()
         Names never hidden for their name, written the same way; what lies inside them is still judged.
+    rules : mapping of str to str, default {}
+        Regular expressions, each with a name for `explain`. What they match in any text is hidden: the groups when
+        there are some, else all of it.
+    hide_paths : tuple of str, default ()
+        Places hidden whole, whatever they hold: paths from the top of a document, or keys of variables, with the same
+        wildcards, upper and lower case apart.
 
     Raises
     ------
     InvalidPattern
-        For an empty name.
+        For an empty name or path, and for a rule that is no regular expression or matches the empty text.
     InvalidOption
-        When `extra` or `allow` is one text instead of several.
+        When an option is one text instead of several.
 
     Examples
     --------
-    >>> policy = MaskingPolicy(extra=("customer_*",), allow=("session",))
-    >>> policy.mask({"customer_no": 17, "session": "morning", "db": {"password": "FAKE-not-real"}, "n": 1})
-    {'customer_no': '[hidden]', 'session': 'morning', 'db': {'password': '[hidden]'}, 'n': 1}
+    >>> policy = MaskingPolicy(extra=("customer_*",), allow=("session",), rules={"account": r"\bACC-[0-9]+"})
+    >>> policy.mask({"customer_no": 17, "session": "morning", "db": {"password": "FAKE-not-real"}, "note": "see ACC-9"})
+    {'customer_no': '[hidden]', 'session': 'morning', 'db': {'password': '[hidden]'}, 'note': 'see [hidden]'}
     """
 
     extra: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
+    rules: Mapping[str, str] | tuple[tuple[str, str], ...] = ()
+    hide_paths: tuple[str, ...] = ()
+    _sweep: Sweep | None = field(default=None, init=False, repr=False)
+    _book: Rulebook = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        for option in ("extra", "allow"):
+        for option in ("extra", "allow", "hide_paths"):
             names = getattr(self, option)
             if isinstance(names, str):
                 raise InvalidOption(f"{option} takes several names: {option}=({names!r},)")
             if not all(isinstance(name, str) and name for name in names):
                 raise InvalidPattern(f"every name in {option} is text that is not empty")
             object.__setattr__(self, option, tuple(names))
+        rules = _checked_rules(self.rules)
+        object.__setattr__(self, "rules", rules)
+        object.__setattr__(self, "_book", rulebook(self.extra, self.allow, self.hide_paths, rules))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._sweep is not None:
+            raise TypeError("a policy that sweeps holds secrets, so it cannot be pickled")
+        return MaskingPolicy, (self.extra, self.allow, self.rules, self.hide_paths)
 
     def is_sensitive_name(self, name: str) -> bool:
         """Tell whether a name is sensitive, by its words alone.
@@ -75,7 +107,7 @@ class MaskingPolicy:
         >>> [policy.is_sensitive_name(name) for name in ("dbPassword", "monkey", "fields.api.key")]
         [True, False, True]
         """
-        return verdict_on(self, (), name).rule.hides
+        return verdict_on(self._book, (), name).rule.hides
 
     def hides(self, name: str, value: object) -> bool:
         """Tell whether a value of that name is hidden as a whole.
@@ -99,7 +131,7 @@ class MaskingPolicy:
         >>> policy.hides("token_count", 1532), policy.hides("token_count", "FAKE-not-a-real-value")
         (False, True)
         """
-        return rule_for(verdict_on(self, (), name), value).hides
+        return rule_for(verdict_on(self._book, (), name), value).hides
 
     def mask(self, value: Any, name: str | None = None) -> Any:
         """Return the value with its secrets replaced by `[hidden]`.
@@ -129,28 +161,69 @@ class MaskingPolicy:
         >>> MaskingPolicy().mask('{"password": "FAKE-not-real", "n": 1.10}')
         '{"password": "[hidden]", "n": 1.10}'
         """
-        named, path = ((), ()) if name is None else ((verdict_on(self, (), name),), segments_of(name))
+        named: tuple[Verdict, ...] = ()
+        path: tuple[str, ...] = ()
+        if name is not None:
+            named, path = (verdict_on(self._book, (), name),), segments_of(name)
         try:
-            return Masker(self).mask(Place(value, named, path))
+            return Masker(self._book, self._sweep).mask(value, named, path)
         except _FAILURES as error:
             reason = type(error).__name__
         what = "a value" if name is None else f"the value of {name!r}"
         warnings.warn(f"{what} could not be looked at ({reason}); it is hidden", DataWarning, stacklevel=2)
         return HIDDEN
 
+    def mask_text(self, text: str) -> str:
+        """Return a text with what is secret in it replaced: by the look of its parts, and by JSON in it.
+
+        Parameters
+        ----------
+        text : str
+            One text that no name stands above, such as an error message or a record id.
+
+        Returns
+        -------
+        str
+            The same object when nothing was hidden.
+
+        Warns
+        -----
+        DataWarning
+            When it cannot be looked at; it is hidden then.
+
+        Examples
+        --------
+        >>> MaskingPolicy().mask_text("login failed: password=FAKE-not-real host=db")
+        'login failed: password=[hidden] host=db'
+        """
+        return str(self.mask(text)) if type(text) is not str else self.mask(text)
+
     @property
     def trigger(self) -> str | None:
         """A regular expression that JSON text matches, in either case, wherever something in it could be hidden.
 
-        None when the policy has names of its own, so that every text must be looked at.
+        RE2 and Python read it alike. None when the policy has rules that it cannot stand for, so that every text must
+        be looked at.
         """
-        return None if self.extra else TRIGGER
+        return self._trigger(TRIGGER)
+
+    @property
+    def text_trigger(self) -> str | None:
+        """The same for one text by itself that is no name: `mask_text` returns as it is what does not match."""
+        return self._trigger(TEXT_TRIGGER)
+
+    def _trigger(self, built_in: str) -> str | None:
+        own = None if self.rules else own_trigger(self.extra, self.hide_paths)
+        swept = "" if self._sweep is None else self._sweep.trigger
+        if own is None or swept is None:
+            return None
+        return "|".join(part for part in (built_in, own, swept) if part)
 
     def stands_alone(self, segments: Sequence[str]) -> bool:
         """Tell whether what is hidden at a place depends on nothing but the names on the way to it.
 
         An object can name a secret in one member and hold it in another, as `{"name": …, "value": …}` does; then the
-        object must be looked at whole.
+        object must be looked at whole. So must an object that can be metadata as a whole, as `token_usage` is.
 
         Parameters
         ----------
@@ -167,7 +240,90 @@ class MaskingPolicy:
         >>> policy.stands_alone(["fields", "subject"]), policy.stands_alone(["fields", "header", "value"])
         (True, False)
         """
-        return all(stands_alone(self, tuple(segments[:index]), key) for index, key in enumerate(segments))
+        last = len(segments) - 1
+        return all(
+            stands_alone(self._book, tuple(segments[:index]), key, is_last=index == last)
+            for index, key in enumerate(segments)
+        )
+
+    def column(self, segments: Sequence[str]) -> ColumnDecision:
+        """Decide once about all values at one place of many documents, by the names on the way to it.
+
+        Parameters
+        ----------
+        segments : sequence of str
+            The keys on the way, from the top of the document, or one key of a variable.
+
+        Returns
+        -------
+        ColumnDecision
+            Where `stands_alone(segments)`, what `mask` decides for a whole document. It says nothing about what lies
+            inside a text or an array.
+
+        Examples
+        --------
+        >>> column = MaskingPolicy().column(["vars", "token_count"])
+        >>> column.never, column.hides(1532), column.hides("FAKE-not-a-real-value")
+        (False, False, True)
+        """
+        return decide_column(self._book, tuple(segments))
+
+    def sensitive_texts(self, value: Any, name: str | None = None) -> frozenset[str]:
+        """Return the texts in a value that are secret by a name, as far as they are worth removing everywhere.
+
+        Parameters
+        ----------
+        value : Any
+            A value as `mask` takes it.
+        name : str, optional
+            The value's name, or its path.
+
+        Returns
+        -------
+        frozenset of str
+            Whole texts of at least 8 characters that are no common word.
+
+        Examples
+        --------
+        >>> sorted(MaskingPolicy().sensitive_texts({"password": "FAKE-not-real-1", "pin": "short", "n": "FAKE-2"}))
+        ['FAKE-not-real-1']
+        """
+        found: list[Any] = []
+        named, path = ((), ()) if name is None else ((verdict_on(self._book, (), name),), segments_of(name))
+        try:
+            Masker(self._book, found=found).mask(value, named, path)
+            return frozenset(texts_in(found))
+        except _FAILURES as error:
+            reason = type(error).__name__
+        warnings.warn(f"a value could not be searched for secrets ({reason})", DataWarning, stacklevel=2)
+        return frozenset()
+
+    def sweeping(self, texts: Iterable[str]) -> MaskingPolicy:
+        """Return a policy that also removes texts that are known to be secret, wherever they stand as whole tokens.
+
+        Parameters
+        ----------
+        texts : iterable of str
+            Such as `sensitive_texts` returns them. Those of fewer than 8 characters and common words are left out.
+
+        Returns
+        -------
+        MaskingPolicy
+            The same policy when nothing is left. It does not show the texts, is equal to itself alone and cannot be
+            pickled.
+
+        Examples
+        --------
+        >>> policy = MaskingPolicy().sweeping(["FAKE-not-real-1"])
+        >>> policy.mask({"note": "sent FAKE-not-real-1 again", "id": "FAKE-not-real-17"})
+        {'note': 'sent [hidden] again', 'id': 'FAKE-not-real-17'}
+        """
+        worth = {text for text in texts if is_swept(text)}
+        if not worth:
+            return self
+        swept = MaskingPolicy(self.extra, self.allow, self.rules, self.hide_paths)
+        object.__setattr__(swept, "_sweep", Sweep(worth, self._sweep))
+        return swept
 
     def explain(self, name: str, value: object) -> str:
         """Say in one sentence which rule hides or shows a value. The value itself is not told.
@@ -188,11 +344,38 @@ class MaskingPolicy:
         >>> print(MaskingPolicy().explain("token_count", 1532))
         token_count is shown: the name holds 'token', but also 'count', and the value is a number.
         """
-        verdict = verdict_on(self, (), name)
+        verdict = verdict_on(self._book, (), name)
         rule = rule_for(verdict, value)
         proof = exempting(verdict.finding, value) if rule is Rule.METADATA and verdict.finding else None
         word, shape = proof or ("", None)
         text = str(rule.value[1]).format(words=str(verdict.finding), word=word, shape=shape)
         if not rule.hides and self.mask(value, name) is not value:
-            text += "; what is sensitive inside it is hidden"
+            kinds = sorted({span.what for span in find_spans(self._book, value)}) if isinstance(value, str) else []
+            text += (
+                f"; inside it, {' and '.join(kinds)} is hidden" if kinds else "; what is sensitive inside it is hidden"
+            )
         return f"{name} is {text}."
+
+
+def _checked_rules(rules: object) -> tuple[tuple[str, str], ...]:
+    if isinstance(rules, Mapping):
+        rules = rules.items()
+    if isinstance(rules, str) or not isinstance(rules, Iterable):
+        raise InvalidOption('rules takes names and regular expressions: rules={"account": r"ACC-[0-9]+"}')
+    checked = []
+    for pair in rules:
+        name, text = pair if isinstance(pair, tuple) and len(pair) == 2 else (None, None)  # noqa: PLR2004
+        if not isinstance(name, str) or not isinstance(text, str):
+            raise InvalidOption('rules takes names and regular expressions: rules={"account": r"ACC-[0-9]+"}')
+        checked.append((name, _checked_rule(name, text)))
+    return tuple(checked)
+
+
+def _checked_rule(name: str, text: str) -> str:
+    try:
+        matches_nothing = re.compile(text).search("") is not None
+    except re.error as error:
+        raise InvalidPattern(f"the rule {name!r} is no regular expression: {error}") from None
+    if matches_nothing:
+        raise InvalidPattern(f"the rule {name!r} matches the empty text, so it would match anywhere")
+    return text

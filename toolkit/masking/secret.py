@@ -33,8 +33,15 @@ class Secret:
     __slots__ = ("_value",)
     _value: Any
 
-    def __init__(self, value: Any) -> None:
-        object.__setattr__(self, "_value", value)
+    # Made here and not in __init__, so that a second call of __init__ cannot change it.
+    def __new__(cls, value: Any) -> Secret:
+        """Seal a value."""
+        secret = super().__new__(cls)
+        object.__setattr__(secret, "_value", value)
+        return secret
+
+    def __init_subclass__(cls) -> NoReturn:
+        raise TypeError("nothing can inherit from Secret, lest it show the value")
 
     def reveal(self) -> Any:
         """Return the sealed value.
@@ -52,6 +59,10 @@ class Secret:
     def __format__(self, spec: str) -> str:
         return format(HIDDEN, spec)
 
+    def __dir__(self) -> list[str]:
+        # What looks into objects, as `inspect.getmembers` and debuggers do, begins here.
+        return ["reveal"]
+
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError("a Secret cannot be changed; make a new one")
 
@@ -60,6 +71,9 @@ class Secret:
 
     def __getstate__(self) -> NoReturn:
         raise TypeError("a Secret cannot be pickled; call .reveal() where the value is needed")
+
+    def __reduce__(self) -> NoReturn:
+        self.__getstate__()
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         self.__getstate__()
