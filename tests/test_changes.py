@@ -12,6 +12,8 @@ import pytest
 import sqlalchemy as sa
 
 import toolkit
+from toolkit import changes
+from toolkit.profiles import Profile
 
 Service = toolkit.UnifiedDataService
 NewWorkflow = Callable[[str], str]
@@ -42,6 +44,7 @@ RECORDS: list[dict[str, Any]] = [
     {"record_id": "other", "iteration_node_alias": "n"},
 ]
 VARIABLES: dict[str, Any] = {"email_1": 1, "email_list": [1, {"a": None}], "total": 0, "none": None, "x@iter:1:2": ""}
+NODES: dict[str, Any] = {"node7": 1, "node7.out": [2]}
 
 
 @pytest.fixture
@@ -76,21 +79,84 @@ SELECTIONS: list[tuple[dict[str, Any], set[str], set[str]]] = [
     ({"pattern": "email_*", "ids": ["email_2", "total"]}, {"email_2"}, set()),
     ({"records": "email_*", "record_type": "lead"}, set(), set()),
     ({"status": "failed", "keys": ["none"]}, {"email_1"}, {"none"}),
+    ({"ids": pd.DataFrame({"record_id": ["email_1"], "status": ["x"]})}, {"email_1"}, set()),
+    ({"keys": pd.DataFrame({"key": ["none"]})}, set(), {"none"}),
+    ({"status": []}, set(), set()),
+    ({"node": "n"}, {"other"}, set()),
+    ({"node": ["n", "m"], "pattern": "e*"}, set(), set()),
+    ({"node": 7}, set(), {"node7", "node7.out"}),
+    ({"node": 7, "pattern": "*.out,email_*"}, set(), {"node7.out"}),
+    ({"category": "iteration"}, set(), {"x@iter:1:2"}),
+    ({"category": "node", "records": "lead_*"}, {"lead_1"}, {"node7", "node7.out"}),
+    ({"category": "custom", "pattern": "email_*"}, set(), {"email_1", "email_list"}),
+    ({"updated_before": "2021-01-01"}, {"total"}, set()),
+    ({"updated_before": dt.datetime(2020, 1, 2, tzinfo=dt.UTC)}, set(), set()),
+    ({"older_than": "1000d"}, {"total"}, set()),
+    ({"older_than": dt.timedelta(days=1000), "pattern": "email_*"}, set(), set()),
+    ({"older_than": "1d", "updated_before": "2020-01-01"}, set(), set()),
+    ({"older_than": "0s", "status": "failed"}, {"email_1"}, set()),
     ({"pattern": "*"}, ALL_RECORDS, set(VARIABLES)),
     ({"everything": True}, ALL_RECORDS, set(VARIABLES)),
 ]
 
 
+def planned(service: Service, workflow_id: str, **selection: Any) -> changes.ClearPlan:
+    return service.plan_clear(workflow_id, **selection)
+
+
 def test_each_selection_takes_exactly_what_it_says(service: Service, filled: str) -> None:
+    service.set_variables(filled, NODES)
     before = rows(service)
     for selection, records, variables in SELECTIONS:
-        plan = service.plan_clear(filled, **selection)
+        plan = planned(service, filled, **selection)
+        if selection in ({"pattern": "*"}, {"everything": True}):
+            variables = variables | set(NODES)  # noqa: PLW2901 - they were added
         assert (set(plan.record_ids), set(plan.keys)) == (records, variables), selection
+        assert (plan.records, plan.variables) == (len(records), len(variables))
         assert plan.total == len(records) + len(variables)
-        assert (plan.records_total, plan.variables_total) == (5, 5)
+        assert (plan.records_total, plan.variables_total) == (5, 7)
         assert sum(plan.by_status.values()) == sum(plan.by_type.values()) == len(records)
     assert rows(service) == before
     assert len(service.changes()) == 0
+
+
+def test_ids_that_hold_wildcards_and_commas_are_literal(service: Service, workflow_id: str) -> None:
+    odd = ["a*", "a?", "a,b", "a%", "a_b", "ab", "[a]", "'", '"', "é"]
+    service.create_records(workflow_id, [{"record_id": name} for name in odd])
+    service.set_variables(workflow_id, dict.fromkeys(odd, 1))
+    for name in odd:
+        plan = planned(service, workflow_id, ids=[name], keys=[name])
+        assert (plan.record_ids, plan.keys) == ((name,), (name,))
+    receipt = planned(service, workflow_id, ids=["a*", "a,b"], keys=["a?", "'"]).apply()
+    assert (receipt.records, receipt.variables) == (2, 2)
+    receipt.undo()
+    assert len(service.query_records(workflow_id)) == len(odd)
+
+
+def test_a_plan_shows_when_its_rows_were_written_and_a_masked_sample(service: Service, filled: str) -> None:
+    service.set_variables(filled, {"api_token": "FAKE-not-real-1", "email_9": {"password": "FAKE-not-real-2"}})
+    service.create_record(filled, "email_9", data={"login": {"password": "FAKE-not-real-3"}})
+    plan = planned(service, filled, everything=True)
+    assert plan.oldest == dt.datetime(2020, 1, 2, 0, 0, 0, 1, dt.UTC)
+    assert plan.newest is not None
+    assert plan.newest > dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    shown = repr(plan.sample) + repr(plan) + plan._repr_html_()
+    assert "FAKE" not in shown
+    assert "[hidden]" in shown
+    assert {row["record_id"] for row in plan.sample if "record_id" in row} == {
+        *("email_1", "email_2", "email_9", "lead_1", "other")
+    }
+    assert plan.notes == ()
+    assert planned(service, filled, older_than="0s").notes == (
+        "judges variables by updated_at, which programs that write them directly may not move",
+    )
+
+
+def test_a_plan_of_a_span_does_not_move_with_the_clock(service: Service, filled: str) -> None:
+    plan = planned(service, filled, records="*", older_than="1s")
+    assert plan.record_ids == ("total",)
+    (limit,) = plan.selection["updated_before"]
+    assert dt.datetime.fromisoformat(limit) <= dt.datetime.now(dt.UTC)
 
 
 def test_a_clear_of_nothing_in_particular_is_an_error(service: Service, filled: str) -> None:
@@ -167,29 +233,99 @@ def test_a_plan_whose_rows_went_is_stale_and_touches_nothing(service: Service, f
     plan = service.plan_clear(filled, "email_*")
     service.delete_variable(filled, "email_list")
     before = rows(service)
-    with pytest.raises(toolkit.StalePlan, match=r"takes 4 rows, 3 of them are still there; nothing was touched. Make"):
+    with pytest.raises(
+        toolkit.StalePlan, match=r"takes 4 rows, 3 of them are still there, 1 row went \(variable 'email_list'\); "
+    ):
         plan.apply()
     assert rows(service) == before
     assert len(service.changes()) == 1
 
 
-def test_rows_that_appear_later_are_never_taken(service: Service, filled: str) -> None:
+def test_rows_that_appear_later_are_never_taken_and_are_counted(service: Service, filled: str) -> None:
     plan = service.plan_clear(filled, "email_*")
     service.create_record(filled, "email_3")
     service.set_variable(filled, "email_new", 1)
-    assert plan.apply().total == 4
+    receipt = plan.apply()
+    assert (receipt.total, receipt.appeared, receipt.skipped) == (4, 2, ())
+    assert "2 rows appeared since and stayed" in str(receipt)
+    assert receipt.to_dict()["appeared"] == 2
     left_records, left_variables = names(service, filled)
     assert "email_3" in left_records
     assert "email_new" in left_variables
+
+
+def test_a_row_that_changed_makes_a_plan_stale_or_is_skipped(service: Service, filled: str) -> None:
+    plan = service.plan_clear(filled, "email_*")
+    service.update_record(filled, "email_1", {"vars.x": 1})
+    service.delete_variable(filled, "email_1")
+    before = rows(service)
+    with pytest.raises(
+        toolkit.StalePlan, match=r"1 row changed \(record 'email_1'\), 1 row went \(variable 'email_1'\)"
+    ):
+        plan.apply()
+    with pytest.raises(toolkit.InvalidOption, match="on_change='maybe' is none of fail, skip"):
+        plan.apply(on_change="maybe")
+    assert rows(service) == before
+    for archive in (False, True):
+        receipt = service.plan_clear(filled, "nothing").apply(archive=archive)
+        assert receipt.total == 0
+    receipt = plan.apply(on_change="skip")
+    assert (receipt.records, receipt.variables, set(receipt.skipped)) == (1, 1, {"email_1"})
+    assert receipt.appeared == 0
+    assert names(service, filled) == ({"email_1", "lead_1", "total", "other"}, {"total", "none", "x@iter:1:2"})
+    receipt.undo()
+    assert len(service.query_records(filled)) == 5
+
+
+def test_a_change_that_moves_no_time_is_noticed(service: Service, filled: str) -> None:
+    """An engine writes variables without moving their time; a writer that began earlier has an older one."""
+    plan = service.plan_clear(filled, "email_*")
+    with service.database.write() as connection:
+        table = service.database.tables.variables
+        connection.execute(sa.update(table).where(table.c.key == "email_1").values(value=sa.text("'7'")))
+    with pytest.raises(toolkit.StalePlan, match=r"1 row changed \(variable 'email_1'\)"):
+        plan.apply()
+    assert plan.apply(on_change="skip").total == 3
+
+
+def test_a_writer_that_commits_after_the_plan_is_noticed(service: Service, filled: str, database_url: str) -> None:
+    """Its transaction, and so its time, is older than the plan."""
+    with toolkit.connect(database_url) as other:
+        table = other.database.tables.records
+        change = sa.update(table).where(table.c.record_id == "email_1").values(error_message="late")
+        if other.database.dialect.name == "sqlite":
+            # One writer at a time: it can only come after the plan.
+            plan = service.plan_clear(filled, "email_*")
+            with other.database.write() as connection:
+                connection.execute(change)
+        else:
+            with other.database.write() as connection:
+                connection.execute(change)
+                plan = service.plan_clear(filled, "email_*")
+        with pytest.raises(toolkit.StalePlan, match="record 'email_1'"):
+            plan.apply()
+
+
+def test_a_plan_on_production_wants_a_number(service: Service, filled: str) -> None:
+    service.database.profile = Profile("live", "postgresql://nowhere", production=True)
+    plan = service.plan_clear(filled, ids=["email_1"])
+    with pytest.raises(toolkit.ExpectationFailed, match=r"is for the profile 'live', which is production; .*expect=1"):
+        plan.apply()
+    assert plan.apply(expect=1).records == 1
 
 
 def test_a_plan_is_applied_once(service: Service, filled: str) -> None:
     plan = service.plan_clear(filled, "email_*")
     plan.apply()
     before = rows(service)
-    with pytest.raises(toolkit.AlreadyDone, match="0 of them are still there; nothing was touched"):
+    with pytest.raises(toolkit.AlreadyDone, match=r"applied before: clear .*; nothing was changed now") as caught:
         plan.apply()
     assert rows(service) == before
+    receipt = vars(caught.value)["receipt"]
+    assert (receipt.id, receipt.total) == (plan.id, 4)
+    receipt.undo()
+    with pytest.raises(toolkit.AlreadyDone, match="applied before and undone"):
+        plan.apply()
 
 
 def test_an_empty_plan_does_nothing_and_writes_nothing_down(service: Service, filled: str) -> None:

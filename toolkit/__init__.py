@@ -49,11 +49,11 @@ from toolkit.errors import (
 
 if TYPE_CHECKING:
     from toolkit.cache import CachedDataService
-    from toolkit.changes import ClearPlan
+    from toolkit.changes import ClearPlan, PurgePlan, UpdatePlan
     from toolkit.iterate import IterationResult, current_record
     from toolkit.legacy import VariableManagementService
     from toolkit.masking import MaskingPolicy, Secret
-    from toolkit.model import DataStats, Receipt
+    from toolkit.model import NULL, DataStats, Receipt
     from toolkit.report import RunReport
     from toolkit.service import UnifiedDataService, Workflow, WorkflowData, connect
 
@@ -64,6 +64,9 @@ _HOMES = {
     "Workflow": "toolkit.service",
     "WorkflowData": "toolkit.service",
     "ClearPlan": "toolkit.changes",
+    "PurgePlan": "toolkit.changes",
+    "UpdatePlan": "toolkit.changes",
+    "NULL": "toolkit.model",
     "DataStats": "toolkit.model",
     "Receipt": "toolkit.model",
     "MaskingPolicy": "toolkit.masking",
@@ -87,6 +90,7 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
+    "NULL",
     "AlreadyDone",
     "ArchiveMissing",
     "CachedDataService",
@@ -112,6 +116,7 @@ __all__ = [
     "MissingExtra",
     "NothingSelected",
     "PermissionMissing",
+    "PurgePlan",
     "ReadOnly",
     "Receipt",
     "RecordExists",
@@ -126,6 +131,7 @@ __all__ = [
     "TargetError",
     "ToolkitError",
     "UnifiedDataService",
+    "UpdatePlan",
     "VariableManagementService",
     "VariableNotFound",
     "Workflow",

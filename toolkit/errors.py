@@ -40,6 +40,7 @@ Beside it stands one warning, `DataWarning` (a `UserWarning`): stored data that 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +196,9 @@ class StalePlan(ToolkitError, RuntimeError):
 
 
 class AlreadyDone(ToolkitError, RuntimeError):
-    """The change was applied, or undone, before; nothing was changed now."""
+    """The change was applied, or undone, before; nothing was changed now. Its `receipt` says what was done."""
+
+    receipt: Any = None
 
 
 class ChangeNotFound(ToolkitError, KeyError):

@@ -366,6 +366,19 @@ class DataStats:
         }
 
 
+class Null(str):
+    """The text that stands for JSON's `null`, or an empty column, in a frame that is written back."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "toolkit.NULL"
+
+
+NULL: Final = Null("toolkit.NULL")
+"""In a frame for `plan_update`: set this to null. It is text, so that a column of text, and a CSV file, can hold it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """What a change did, and the id by which it can be undone.
@@ -377,11 +390,19 @@ class Receipt:
     workflow_id : str
         The workflow.
     kind : str
-        `clear`, `delete`, `replace`, `stale` or `undo`.
+        `clear`, `delete`, `replace`, `update`, `stale`, `purge` or `undo`.
     variables, records : int
-        Rows of each table that were moved to the archive, or came back from it.
+        Rows of each table that were moved to the archive or changed, or came back from it.
     archived : bool
         Whether the rows can be brought back.
+    appeared : int
+        Rows that the selection of a plan would take now and did not when it was made; they were left alone.
+    skipped : tuple of str
+        Names of rows that were left alone because somebody else wrote or removed them in the meantime.
+    overwritten : int
+        Rows that an undo moved to the archive, because they were written again in the meantime.
+    differs : tuple of str
+        Where rows that came back are not as they were, in words: which column, in how many rows of which table.
     """
 
     id: str
@@ -390,15 +411,24 @@ class Receipt:
     variables: int = 0
     records: int = 0
     archived: bool = True
-    undo_by: Callable[[str], Receipt] | None = field(default=None, repr=False, compare=False)
+    appeared: int = 0
+    skipped: tuple[str, ...] = ()
+    overwritten: int = 0
+    differs: tuple[str, ...] = ()
+    undo_by: Callable[..., Receipt] | None = field(default=None, repr=False, compare=False)
 
     @property
     def total(self) -> int:
         """Rows of both tables together."""
         return self.variables + self.records
 
-    def undo(self) -> Receipt:
+    def undo(self, on_conflict: str = "fail") -> Receipt:
         """Bring the rows back, exactly as they were.
+
+        Parameters
+        ----------
+        on_conflict : {"fail", "skip", "overwrite"}, default "fail"
+            What to do with rows that were written again since; those that are overwritten move to the archive.
 
         Returns
         -------
@@ -414,7 +444,7 @@ class Receipt:
         """
         if self.undo_by is None or not self.archived or self.kind == "undo":
             raise AlreadyDone(f"{self} cannot be undone: its rows were not kept, or are back already")
-        return self.undo_by(self.id)
+        return self.undo_by(self.id) if on_conflict == "fail" else self.undo_by(self.id, on_conflict=on_conflict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the receipt as plain JSON.
@@ -422,6 +452,7 @@ class Receipt:
         Returns
         -------
         dict
+            `appeared`, `skipped`, `overwritten` and `differs` only where there is something to say.
 
         Examples
         --------
@@ -429,10 +460,34 @@ class Receipt:
         3
         """
         names = ("id", "workflow_id", "kind", "variables", "records", "archived")
-        return {name: getattr(self, name) for name in names}
+        rest = {name: getattr(self, name) for name in ("appeared", "skipped", "overwritten", "differs")}
+        said = {name: list(value) if isinstance(value, tuple) else value for name, value in rest.items() if value}
+        return {name: getattr(self, name) for name in names} | said
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.id}: {rows_counted(self.records, self.variables)}"
+        rest = [f"{counted(self.appeared, 'row')} appeared since and stayed"] if self.appeared else []
+        rest += [f"{counted(len(self.skipped), 'row')} skipped"] if self.skipped else []
+        rest += [f"{counted(self.overwritten, 'row')} overwritten"] if self.overwritten else []
+        return "; ".join([f"{self.kind} {self.id}: {rows_counted(self.records, self.variables)}", *rest, *self.differs])
+
+
+def already_done(message: str, receipt: Receipt) -> AlreadyDone:
+    """Return the error that carries the receipt of what was done before.
+
+    Parameters
+    ----------
+    message : str
+        What it says.
+    receipt : Receipt
+        In its attribute `receipt`.
+
+    Returns
+    -------
+    AlreadyDone
+    """
+    error = AlreadyDone(message)
+    error.receipt = receipt
+    return error
 
 
 def rows_counted(records: int, variables: int) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from toolkit import columns
+from toolkit import columns, notebook
 from toolkit.errors import InvalidOption, RevealForbidden
 from toolkit.masking import MaskingPolicy
 from toolkit.model import Receipt
+from toolkit.storage import restore
 from toolkit.storage.archive import ArchiveStorage
 from toolkit.storage.base import WorkflowId, WorkflowIds, single_workflow
 from toolkit.storage.records import RecordStorage
@@ -54,11 +55,11 @@ class ServiceBase:
             raise RevealForbidden(f"the profile {self.profile.name!r} never shows secrets; leave out reveal=True")
         return None if reveal else self.masking
 
-    def _seen(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Say with an empty result that there may be rows which this role is not shown."""
+    def _seen(self, frame: pd.DataFrame, total: int | None = None) -> pd.DataFrame:
+        """Have a frame keep how many rows there were, and say with none that this role may not be shown all."""
         if frame.empty and self.database.whereabouts.row_security:
             warn_of_row_security(self.database.whereabouts.role)
-        return frame
+        return notebook.mark(frame, len(frame) if total is None else total)
 
     def _receipt(self, receipt: Receipt) -> Receipt:
         """Give a receipt the way back to this service, so that `receipt.undo()` works."""
@@ -73,27 +74,33 @@ class ServiceBase:
             )
         return self.records.workflow_id(workflow_id)
 
-    def undo(self, receipt: Receipt | str) -> Receipt:
-        """Bring back the rows that a change moved away, exactly as they were.
+    def undo(self, receipt: Receipt | str, on_conflict: str = "fail") -> Receipt:
+        """Bring back the rows that a change moved away or wrote, exactly as they were.
 
         Parameters
         ----------
         receipt : Receipt or str
             A receipt, or the id of one.
+        on_conflict : {"fail", "skip", "overwrite"}, default "fail"
+            What to do with rows that were written again since: touch nothing, leave them alone and name them, or move
+            them to the archive. After `skip`, the same id can be undone again for the rest.
 
         Returns
         -------
         Receipt
-            Of kind `undo`, with the counts.
+            Of kind `undo`, with the counts; `skipped` and `overwritten` say what became of conflicts, and `differs`
+            where a trigger of the table, or a key that cascades, kept a row from being as it was.
 
         Raises
         ------
         ChangeNotFound
             When the archive knows no such change.
         AlreadyDone
-            When it was undone before.
+            When it was undone before; `receipt` is the change's.
         StalePlan
             When one of the rows was written again since; nothing is touched then.
+        InvalidOption
+            When `on_conflict` is another word.
 
         Examples
         --------
@@ -104,7 +111,41 @@ class ServiceBase:
         >>> service.undo(receipt).variables
         1
         """
-        return self.archive.bring_back(receipt.id if isinstance(receipt, Receipt) else receipt)
+        change_id = receipt.id if isinstance(receipt, Receipt) else receipt
+        return restore.undo(self.archive, change_id, on_conflict)
+
+    def undo_last(self, workflow_id: WorkflowId, on_conflict: str = "fail") -> Receipt:
+        """Undo the last change of a workflow that this actor made and did not undo yet.
+
+        Parameters
+        ----------
+        workflow_id : str
+            The workflow.
+        on_conflict : {"fail", "skip", "overwrite"}, default "fail"
+            See `undo`.
+
+        Returns
+        -------
+        Receipt
+
+        Raises
+        ------
+        ChangeNotFound
+            When there is none; what others did is undone by its id.
+        StalePlan
+            When one of the rows was written again since; nothing is touched then.
+
+        Examples
+        --------
+        >>> import toolkit
+        >>> service = toolkit.connect(":memory:", create=True)
+        >>> change = service.set_variable("nightly", "total", 3)
+        >>> receipt = service.delete_variable("nightly", "total")
+        >>> service.undo_last("nightly").id == receipt.id
+        True
+        """
+        one = self._one(workflow_id, "undo_last")
+        return self.undo(restore.last_change(self.archive, one), on_conflict)
 
 
 def _policy_of(profile: Profile | None) -> MaskingPolicy:

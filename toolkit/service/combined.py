@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from toolkit import changes, columns, frames, times
-from toolkit.changes import ClearPlan, Selection
-from toolkit.model import DataStats, OneOrMany, RecordFilter, counted
+from toolkit import columns, frames, times
+from toolkit.model import DataStats, RecordFilter, counted
 from toolkit.service.clearing import ClearCalls
 from toolkit.service.iteration_variables import IterationVariableCalls
 from toolkit.service.overview import overview
@@ -217,65 +216,6 @@ class CombinedCalls(IterationVariableCalls, RecordCalls, ClearCalls, TraceCalls)
             _margin((category, count) for _, category, count in variables),
             {(row["record_type"], row["status"]): row["count"] for row in records},
         )
-
-    def plan_clear(
-        self,
-        workflow_id: WorkflowId,
-        pattern: PatternLike | None = None,
-        *,
-        records: PatternLike | None = None,
-        variables: PatternLike | None = None,
-        ids: Iterable[str] | None = None,
-        keys: Iterable[str] | None = None,
-        status: OneOrMany | None = None,
-        record_type: OneOrMany | None = None,
-        everything: bool = False,
-    ) -> ClearPlan:
-        """Look at what a clear would take; nothing changes until the plan is applied.
-
-        Parameters
-        ----------
-        workflow_id : str
-            The workflow.
-        pattern : str or list of str, optional
-            Of record ids **and** keys.
-        records, variables : str or list of str, optional
-            Of record ids alone, of keys alone.
-        ids, keys : iterable of str, optional
-            Literal record ids, literal keys; an empty list takes nothing.
-        status, record_type : str or iterable of str, optional
-            Of records; such a filter takes no variables.
-        everything : bool, default False
-            Both tables, whole: without it, no selection is an error.
-
-        Returns
-        -------
-        ClearPlan
-            What it takes; `.apply()` moves exactly those rows to the archive.
-
-        Raises
-        ------
-        NothingSelected, InvalidPattern, InvalidOption
-
-        Examples
-        --------
-        >>> import toolkit
-        >>> service = toolkit.connect(":memory:", create=True)
-        >>> number = service.create_records("nightly", [{"record_id": f"email_{n}"} for n in range(9)])
-        >>> service.plan_clear("nightly", "email_1,email_2")
-        ClearPlan: 2 records and 0 variables of workflow nightly; nothing has changed yet, .apply() does it
-        """
-        selection = Selection.of(
-            pattern,
-            records=records,
-            variables=variables,
-            ids=ids,
-            keys=keys,
-            status=status,
-            record_type=record_type,
-            everything=everything,
-        )
-        return changes.plan_clear(self.variables, self.records, workflow_id, selection, self._receipt)
 
     def changes(self, workflow_id: WorkflowId | None = None) -> pd.DataFrame:
         """List what was changed: when, by whom, why, how many rows, whether undone; no values.

@@ -93,6 +93,8 @@ class Workflow:
     data = bound(CombinedCalls.get_data)
     changes = bound(CombinedCalls.changes)
     plan_clear = bound(CombinedCalls.plan_clear)
+    plan_update = bound(CombinedCalls.plan_update)
+    undo = bound(CombinedCalls.undo_last)
 
     def __repr__(self) -> str:
         return f"Workflow({self.stats()})"

@@ -1,4 +1,4 @@
-"""What a change moved away, and how it comes back.
+"""What a change moved away: where it is kept, and the list of changes; `restore` brings it back.
 
 Every call that removes a row moves it here first, in the same transaction, column by column: never as JSON, which
 would turn a JSON `null` into an SQL NULL.
@@ -14,21 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 import sqlalchemy as sa
 
 from toolkit import columns
-from toolkit.errors import AlreadyDone, ArchiveMissing, ChangeNotFound, StalePlan
-from toolkit.model import Receipt, counted
-from toolkit.storage import bulk
-from toolkit.storage.tables import (
-    ARCHIVE_SCHEMA,
-    ARCHIVED_RECORDS,
-    ARCHIVED_VARIABLES,
-    CHANGE_ID,
-    SCHEMA_VERSION,
-    Archive,
-    archive_name,
-    changes_table,
-    names,
-    version_table,
-)
+from toolkit.errors import ArchiveMissing
+from toolkit.model import Receipt
+from toolkit.storage import archive_tables, bulk, digests
+from toolkit.storage.archive_tables import WRITTEN
+from toolkit.storage.tables import CHANGE_ID, Archive, names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,8 +31,13 @@ if TYPE_CHECKING:
 REPLACE: Final = "replace"
 """The kind of change whose rows are copied and stay, because the next statement replaces them."""
 
-_LITERAL: Final = {"key": "keys", "record_id": "ids"}
-"""The arguments of `plan_clear` that take the names of rows literally."""
+UPDATE: Final = "update"
+"""Likewise: the kind of change that writes an edited frame back."""
+
+IN_PLACE: Final = (REPLACE, UPDATE)
+
+PURGE: Final = "purge"
+"""The kind of change that forgot others for good."""
 
 CHANGE_COLUMNS: Final = (
     "id",
@@ -56,6 +51,9 @@ CHANGE_COLUMNS: Final = (
     "created_at",
     "undone_at",
 )
+
+_TURNS: Final = 0x746F6F6C
+"""Beside the workflow's id, what the number of the lock is made from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +115,25 @@ class ArchiveStorage:
                 "    service.setup_archive()   # once, makes the archive's own tables\n"
                 "or pass archive=False to remove them for good"
             )
+        if WRITTEN not in archive.records.c or WRITTEN not in archive.variables.c:
+            raise ArchiveMissing(
+                "the archive here is of an earlier form; nothing was written. Type:\n"
+                "    service.setup_archive()   # once, brings the archive's own tables up to date\n"
+                "or pass archive=False to remove rows for good"
+            )
         return archive
 
+    def check_there(self) -> None:
+        """Refuse to go on where there is no archive.
+
+        Raises
+        ------
+        ArchiveMissing
+        """
+        _ = self.tables
+
     @property
-    def _kept(self) -> Archive:
+    def kept(self) -> Archive:
         """The tables of the archive, for a call that only looks at what is in them."""
         if self.database.tables.archive is None:
             raise ArchiveMissing(
@@ -132,47 +145,7 @@ class ArchiveStorage:
     def set_up(self) -> None:
         """Make the archive where it is missing."""
         with self.database.write() as connection:
-            self._make(connection)
-
-    def _make(self, connection: sa.Connection) -> None:
-        if self.dialect.name == "postgresql":
-            connection.execute(sa.schema.CreateSchema(ARCHIVE_SCHEMA, if_not_exists=True))
-        changes, version = changes_table(self.dialect), version_table(self.dialect)
-        changes.create(connection, checkfirst=True)
-        version.create(connection, checkfirst=True)
-        if connection.scalar(sa.select(sa.func.count()).select_from(version)) == 0:
-            connection.execute(sa.insert(version).values(version=SCHEMA_VERSION))
-        tables = self.database.tables
-        self._make_like(connection, ARCHIVED_VARIABLES, tables.variables)
-        self._make_like(connection, ARCHIVED_RECORDS, tables.records)
-        if self.dialect.name == "postgresql":
-            self._lock_away(connection)
-
-    def _make_like(self, connection: sa.Connection, name: str, table: sa.Table) -> None:
-        """Make a table of the same columns and types; only identifiers, quoted by SQLAlchemy, enter the text."""
-        quote = self._preparer.format_table
-        schema, own = archive_name(self.dialect, name)
-        target = quote(sa.Table(own, sa.MetaData(), schema=schema))
-        source = quote(table)
-        if self.dialect.name == "postgresql":
-            body = f"CREATE TABLE IF NOT EXISTS {target} ({CHANGE_ID} text NOT NULL, LIKE {source})"
-        else:
-            empty = f"SELECT CAST(NULL AS TEXT) AS {CHANGE_ID}, * FROM {source} WHERE 0"  # noqa: S608
-            body = f"CREATE TABLE IF NOT EXISTS {target} AS {empty}"
-        connection.exec_driver_sql(body)
-        index = self._preparer.quote(f"{own}_{CHANGE_ID}")
-        connection.exec_driver_sql(f"CREATE INDEX IF NOT EXISTS {index} ON {target} ({CHANGE_ID})")
-
-    @property
-    def _preparer(self) -> Any:
-        """What quotes identifiers."""
-        return self.database.engine.dialect.identifier_preparer
-
-    def _lock_away(self, connection: sa.Connection) -> None:
-        """Take the archive out of everybody else's sight: no grants, and row security without a policy."""
-        connection.exec_driver_sql(f"REVOKE ALL ON SCHEMA {ARCHIVE_SCHEMA} FROM PUBLIC")
-        for name in ("changes", "version", ARCHIVED_VARIABLES, ARCHIVED_RECORDS):
-            connection.exec_driver_sql(f"ALTER TABLE {ARCHIVE_SCHEMA}.{name} ENABLE ROW LEVEL SECURITY")
+            archive_tables.make(connection, self.database)
 
     def remove(self, removal: Removal, *, archive: bool = True) -> Receipt:
         """Move rows to the archive and write the change down.
@@ -194,20 +167,112 @@ class ArchiveStorage:
         ArchiveMissing
             Where there is no archive to move the rows to.
         """
-        receipt_id = uuid.uuid4().hex
+        change_id = uuid.uuid4().hex
         with self.database.write() as connection:
             take = self._archived if archive else self._deleted
             receipt = Receipt(
-                receipt_id,
+                change_id,
                 removal.workflow_id,
                 removal.kind,
-                variables=take(connection, receipt_id, self.database.tables.variables, removal),
-                records=take(connection, receipt_id, self.database.tables.records, removal),
+                variables=take(connection, change_id, self.database.tables.variables, removal),
+                records=take(connection, change_id, self.database.tables.records, removal),
                 archived=archive,
             )
             if archive and receipt.total:
-                self._write_down(connection, removal, receipt)
+                self.write_down(connection, receipt, removal.reason, removal.selection)
+                if removal.kind in IN_PLACE:
+                    # What follows in this transaction writes the rows; the digests are of what it leaves.
+                    sa.event.listen(connection, "commit", lambda ending: self.seal(ending, receipt))
         return receipt
+
+    def seal(self, connection: sa.Connection, receipt: Receipt) -> None:
+        """Keep the digests of rows as a change left them, so that undo knows whether they were written again.
+
+        Parameters
+        ----------
+        connection : sqlalchemy.Connection
+            In the transaction of the change.
+        receipt : Receipt
+            Of a change whose rows stay in their tables.
+        """
+        digests.prepare(connection)
+        for table, kept in self.pairs():
+            if receipt.records if table is self.database.tables.records else receipt.variables:
+                connection.execute(self._sealing(table, kept).where(kept.c[CHANGE_ID] == receipt.id))
+
+    def _sealing(self, table: sa.Table, kept: sa.Table) -> sa.Update:
+        name = self.name_of(table)
+        state = digests.digest(self.dialect, table, names(table))
+        row = sa.and_(table.c.workflow_id == kept.c.workflow_id, table.c[name] == kept.c[name])
+        if self.dialect.name == "sqlite":
+            return sa.update(kept).values({WRITTEN: sa.select(state).where(row).scalar_subquery()})
+        return sa.update(kept).values({WRITTEN: state}).where(row)
+
+    def pairs(self) -> tuple[tuple[sa.Table, sa.Table], ...]:
+        """Return the two tables, each with the table of the archive that keeps its rows.
+
+        Returns
+        -------
+        tuple of (sqlalchemy.Table, sqlalchemy.Table)
+            Variables first.
+        """
+        tables, kept = self.database.tables, self.kept
+        return (tables.variables, kept.variables), (tables.records, kept.records)
+
+    def name_of(self, table: sa.Table) -> str:
+        """Return the column that names a row of one of the two tables within its workflow.
+
+        Parameters
+        ----------
+        table : sqlalchemy.Table
+            One of the two.
+
+        Returns
+        -------
+        str
+        """
+        # By its name: the tables are looked at again when an archive was made.
+        return "record_id" if table.name == self.database.tables.records.name else "key"
+
+    def hold(self, connection: sa.Connection, workflow_id: str) -> None:
+        """Let the plans and the undoing of one workflow take turns, until the transaction ends.
+
+        Rows are taken in whatever order the database finds them, so that two of them at once could wait for each
+        other; engines and single calls are not held up.
+
+        Parameters
+        ----------
+        connection : sqlalchemy.Connection
+            In a transaction that writes.
+        workflow_id : str
+            The workflow.
+        """
+        digests.prepare(connection)
+        if self.dialect.name == "postgresql":
+            number = sa.func.hashtextextended(workflow_id, _TURNS)
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(number)))
+
+    def find(self, connection: sa.Connection, change_id: str) -> sa.Row[Any] | None:
+        """Find a change in the list.
+
+        Parameters
+        ----------
+        connection : sqlalchemy.Connection
+            In a transaction.
+        change_id : str
+            The id of its receipt.
+
+        Returns
+        -------
+        row or None
+            With the columns of `CHANGE_COLUMNS`.
+        """
+        table = self.kept.changes
+        selected = [
+            self.dialect.time_text(table.c[name]).label(name) if name.endswith("_at") else table.c[name]
+            for name in CHANGE_COLUMNS
+        ]
+        return connection.execute(sa.select(*selected).where(table.c.id == change_id)).first()
 
     def _archived(self, connection: sa.Connection, change_id: str, table: sa.Table, removal: Removal) -> int:
         condition = removal.of(self.database, table)
@@ -223,19 +288,34 @@ class ArchiveStorage:
             return 0
         return bulk.affected(connection, sa.delete(table).where(condition))
 
-    def _write_down(self, connection: sa.Connection, removal: Removal, receipt: Receipt) -> None:
+    def write_down(
+        self, connection: sa.Connection, receipt: Receipt, reason: str | None, selection: Mapping[str, Any] | None
+    ) -> None:
+        """Add a change to the list.
+
+        Parameters
+        ----------
+        connection : sqlalchemy.Connection
+            In the transaction of the change.
+        receipt : Receipt
+            Of the change.
+        reason : str or None
+            Why.
+        selection : mapping of str to object or None
+            The filters, as plain JSON without values.
+        """
         entry = {
             "id": receipt.id,
-            "kind": removal.kind,
-            columns.WORKFLOW_ID: removal.workflow_id,
+            "kind": receipt.kind,
+            columns.WORKFLOW_ID: receipt.workflow_id,
             "actor": self.database.actor,
-            "reason": removal.reason,
-            "selection": json.dumps(removal.selection or {}, ensure_ascii=False),
+            "reason": reason,
+            "selection": json.dumps(selection or {}, ensure_ascii=False),
             "variables": receipt.variables,
             "records": receipt.records,
             "created_at": self.dialect.now(),
         }
-        connection.execute(sa.insert(self.tables.changes).values(entry))
+        connection.execute(sa.insert(self.kept.changes).values(entry))
 
     def _move(
         self, connection: sa.Connection, change_id: str, source: sa.Table, target: sa.Table, condition: Condition
@@ -258,73 +338,6 @@ class ArchiveStorage:
         rows = sa.select(sa.literal(change_id), *source.columns).where(condition)
         return bulk.affected(connection, sa.insert(target).from_select([CHANGE_ID, *names(source)], rows))
 
-    def bring_back(self, change_id: str) -> Receipt:
-        """Move the rows of a change back to their tables, exactly as they were.
-
-        Parameters
-        ----------
-        change_id : str
-            The id of the receipt.
-
-        Returns
-        -------
-        Receipt
-            Of kind `undo`, with the counts.
-
-        Raises
-        ------
-        ChangeNotFound
-            When the archive knows no such change.
-        AlreadyDone
-            When it was undone before.
-        StalePlan
-            When one of the rows was written again since; nothing is touched then.
-        """
-        archive, tables = self._kept, self.database.tables
-        pairs = ((archive.variables, tables.variables, "key"), (archive.records, tables.records, "record_id"))
-        with self.database.write() as connection:
-            change = self._change(connection, archive, change_id)
-            for kept, table, name in pairs:
-                self._refuse_conflicts(connection, change_id, kept, table, name)
-            counts = [self._restore(connection, change_id, kept, table) for kept, table, _ in pairs]
-            undone = sa.update(archive.changes).where(archive.changes.c.id == change_id)
-            connection.execute(undone.values(undone_at=self.dialect.now()))
-        return Receipt(change_id, change.workflow_id, "undo", variables=counts[0], records=counts[1])
-
-    def _change(self, connection: sa.Connection, archive: Archive, change_id: str) -> sa.Row[Any]:
-        statement = sa.select(archive.changes).where(archive.changes.c.id == change_id)
-        change = connection.execute(statement.with_for_update()).first()
-        if change is None:
-            raise ChangeNotFound(f"the archive knows no change {change_id!r}; service.changes() lists them")
-        if change.undone_at is not None:
-            raise AlreadyDone(f"change {change_id} was undone before; nothing was changed now")
-        return change
-
-    def _refuse_conflicts(
-        self, connection: sa.Connection, change_id: str, kept: sa.Table, table: sa.Table, name: str
-    ) -> None:
-        same_row = sa.and_(
-            table.c.workflow_id == kept.c.workflow_id,
-            table.c[name] == kept.c[name],
-            kept.c[CHANGE_ID] == change_id,
-        )
-        count = connection.scalar(sa.select(sa.func.count()).select_from(kept.join(table, same_row))) or 0
-        if count:
-            first = connection.scalar(sa.select(table.c[name]).select_from(kept.join(table, same_row)).limit(1))
-            raise StalePlan(
-                f"written again since: {counted(count, 'row')} of {table.name}, {first!r} among them; nothing was "
-                "brought back. "
-                f"Look at them, clear them with service.plan_clear(…, {_LITERAL[name]}=[{first!r}, …]).apply(), and "
-                "undo again"
-            )
-
-    def _restore(self, connection: sa.Connection, change_id: str, kept: sa.Table, table: sa.Table) -> int:
-        restored = names(kept, without=[CHANGE_ID])
-        rows = sa.select(*(kept.c[name] for name in restored)).where(kept.c[CHANGE_ID] == change_id)
-        count = bulk.affected(connection, sa.insert(table).from_select(restored, rows))
-        connection.execute(sa.delete(kept).where(kept.c[CHANGE_ID] == change_id))
-        return count
-
     def changes(self, workflow_id: str | None = None) -> pa.Table:
         """List the changes, the newest first.
 
@@ -338,7 +351,7 @@ class ArchiveStorage:
         pyarrow.Table
             The columns of `CHANGE_COLUMNS`, one row per change.
         """
-        table = self._kept.changes
+        table = self.kept.changes
         selected = [
             self.dialect.time_text(table.c[name]).label(name) if name.endswith("_at") else table.c[name]
             for name in CHANGE_COLUMNS

@@ -78,7 +78,7 @@ class ArrowSource:
             with connection.cursor() as cursor:
                 self._begin(cursor, values, snapshot)
                 cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH_BYTES)})
-                with ahead(_batches(_started(cursor, text)), cursor.adbc_cancel) as batches:
+                with ahead(_batches(cursor, text), cursor.adbc_cancel) as batches:
                     yield batches
         finally:
             # Whatever happened, the server is left without a transaction.
@@ -117,19 +117,13 @@ def _driver_error() -> type[Exception]:
     return found
 
 
-def _started(cursor: Any, text: str) -> Any:
-    try:
-        cursor.execute(text)
-        return cursor.fetch_record_batch()
-    except _driver_error() as error:
-        raise from_arrow_driver(error) from None
-
-
-def _batches(reader: Any) -> Iterator[pa.RecordBatch]:
+def _batches(cursor: Any, text: str) -> Iterator[pa.RecordBatch]:
+    """Run a statement and read its rows in the thread that waits for them; the other one hears Ctrl-C meanwhile."""
     import pyarrow as pa  # noqa: PLC0415 - as above
 
     try:
-        yield from reader
+        cursor.execute(text)
+        yield from cursor.fetch_record_batch()
     except (_driver_error(), pa.ArrowException, OSError) as error:
         raise from_arrow_driver(error) from None
 

@@ -1,0 +1,177 @@
+"""The state of a row as a short text, and rows that are handed to a statement by name and state.
+
+A timestamp cannot say whether a row changed: a writer that began earlier and committed later has an older one, and
+some writers never move it. A digest over every column can. PostgreSQL works it out in the server; SQLite calls a
+function that stands here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from typing import TYPE_CHECKING, Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from toolkit.storage.dialects import Column, Condition, Dialect
+
+DIGITS: Final = 32
+"""Hexadecimal digits of a digest: 128 bits."""
+
+BATCH: Final = "batch"
+"""The parameter that holds a batch of rows as JSON text; see `batch`."""
+
+_FUNCTION: Final = "toolkit_row_digest"
+
+
+class _JSON(sa.types.UserDefinedType[str]):
+    """A type that is named in a CAST and leaves its text alone."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        return "JSON"
+
+
+def prepare(connection: sa.Connection) -> None:
+    """Make the digest known to a connection; it sends no statement.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        In a transaction.
+    """
+    if connection.dialect.name != "sqlite":
+        return
+    driver: Any = connection.connection.dbapi_connection
+    # SQLite refuses to register a function again while a statement is being read.
+    if not connection.info.get(_FUNCTION):
+        driver.create_function(_FUNCTION, -1, _digest, deterministic=True)
+        connection.info[_FUNCTION] = True
+
+
+def _digest(*values: Any) -> str:
+    # The five types of SQLite's values arrive as five types of Python's, so that no two states look alike.
+    return hashlib.sha256(repr(values).encode()).hexdigest()[:DIGITS]
+
+
+def digest(dialect: Dialect, table: sa.FromClause, names: Iterable[str]) -> Column:
+    """Return the expression of a row's state.
+
+    Parameters
+    ----------
+    dialect : Dialect
+        Of the database.
+    table : SQLAlchemy table
+        Whose rows.
+    names : iterable of str
+        Its columns, in the order that counts; always say them, a table may gain others.
+
+    Returns
+    -------
+    SQLAlchemy column
+        Text of 32 hexadecimal digits.
+    """
+    listed = [table.c[name] for name in names]
+    if dialect.name == "sqlite":
+        return sa.func.toolkit_row_digest(*map(_bytes, listed), type_=sa.Text)
+    # Three times as fast as the SHA-256 of the row as text, and nobody gains by two rows of one digest.
+    return sa.func.md5(sa.func.concat(*itertools.chain.from_iterable(map(_parts, listed))), type_=sa.Text)
+
+
+def _parts(column: Column) -> tuple[Any, ...]:
+    """Write a value so that no two rows are written alike: it ends by itself, or its length stands before it."""
+    end: Column = sa.literal_column("'|'")
+    if isinstance(column.type, sa.Uuid | sa.Integer | sa.DateTime | postgresql.JSON):
+        # Never empty, as NULL is here; and no bar in it, but within the quotes of JSON.
+        return sa.cast(column, sa.Text), end
+    text = column if isinstance(column.type, sa.Text) else sa.cast(column, sa.Text)
+    return sa.func.octet_length(text), end, text, end
+
+
+def _bytes(column: Column) -> Column:
+    """Hand text over as bytes: other programs may have written some that is no UTF-8."""
+    kind = sa.func.typeof(column)
+    return sa.case(
+        (kind == "text", sa.cast(column, sa.LargeBinary)),
+        (kind == "blob", sa.func.hex(column)),
+        else_=column,
+    )
+
+
+def batch(dialect: Dialect, extra: Sequence[str] = ()) -> sa.FromClause:
+    """Return the rows that are bound as JSON text to the parameter `batch`, as something to join with.
+
+    One value is bound however many rows there are, so that no statement grows, and no temporary table is needed.
+
+    Parameters
+    ----------
+    dialect : Dialect
+        Of the database.
+    extra : sequence of str, optional
+        What the rows hold besides `name` and `digest`; all of it text.
+
+    Returns
+    -------
+    SQLAlchemy selectable
+        Columns `name`, `digest` and the extra ones, of type text.
+    """
+    names = ("name", "digest", *extra)
+    given: Any = sa.bindparam(BATCH, type_=sa.Text)
+    if dialect.name == "sqlite":
+        each = sa.func.json_each(given).table_valued("value")
+        parts = [each.c.value.op("->>", return_type=sa.Text())(f"$.{name}").label(name) for name in names]
+        # Read once, or each row of the table would look through all of them; and inside, because Python's driver does
+        # not count the rows of a statement that begins with WITH.
+        read = sa.select(*parts).cte("given_json", nesting=True).prefix_with("MATERIALIZED")
+        return sa.select(*(read.c[name] for name in names)).subquery("given_rows")
+    made = sa.func.json_to_recordset(sa.cast(given, _JSON()))
+    rows = made.table_valued(*(sa.column(name, sa.Text) for name in names))
+    return rows.render_derived(name="given_rows", with_types=True)
+
+
+def rows_differ(dialect: Dialect, one: sa.FromClause, other: sa.FromClause, names: Sequence[str]) -> Condition:
+    """Return the condition that two rows are not the same in every column, bit for bit.
+
+    Parameters
+    ----------
+    dialect : Dialect
+        Of the database.
+    one, other : SQLAlchemy table
+        Of the same columns.
+    names : sequence of str
+        Which columns.
+
+    Returns
+    -------
+    SQLAlchemy condition
+    """
+    if dialect.name == "postgresql":
+        # By image: `=` calls 1.0 and 1.00 the same, and `json` has no `=` at all.
+        records = [sa.func.row(*(table.c[name] for name in names)) for table in (one, other)]
+        return sa.func.record_image_ne(*records, type_=sa.Boolean)
+    return sa.or_(*(values_differ(dialect, one.c[name], other.c[name]) for name in names))
+
+
+def values_differ(dialect: Dialect, one: Column, other: Column) -> Condition:
+    """Return the condition that two values are not the same, bit for bit.
+
+    Parameters
+    ----------
+    dialect : Dialect
+        Of the database.
+    one, other : SQLAlchemy column
+        Of the same type.
+
+    Returns
+    -------
+    SQLAlchemy condition
+    """
+    if dialect.name == "postgresql":
+        return sa.func.record_image_ne(sa.func.row(one), sa.func.row(other), type_=sa.Boolean)
+    # Values of different types can be equal here; text is compared as it is written.
+    return sa.or_(sa.func.quote(one) != sa.func.quote(other), sa.func.typeof(one) != sa.func.typeof(other))
