@@ -26,7 +26,11 @@ FUNCTIONS: list[Callable[[pd.DataFrame], Any]] = [
     analysis.durations,
     analysis.causes,
     analysis.cause,
+    analysis.explain,
     analysis.slowest,
+    analysis.stuck,
+    analysis.retries,
+    analysis.error_rate,
     analysis.leftovers,
 ]
 
@@ -148,7 +152,7 @@ def test_every_record_is_counted_once(pairs: list[tuple[str | None, str | None]]
 def test_durations_are_measured_per_type_and_status() -> None:
     records = frame(took(1), took(3), took(2, status="failed"), took(9, record_type="attachment"))
     table = analysis.durations(records)
-    assert table.astype(object).to_numpy().tolist() == [
+    assert table[list(DURATION_DTYPES)[:6]].astype(object).to_numpy().tolist() == [
         ["attachment", "complete", 1, 9.0, 9.0, 9.0],
         ["email", "complete", 2, 2.0, 2.9, 3.0],
         ["email", "failed", 1, 2.0, 2.0, 2.0],
@@ -177,6 +181,119 @@ def test_a_negative_number_of_slowest_records_is_refused() -> None:
         analysis.slowest(MIXED, n=-1)
 
 
+def test_an_open_record_has_no_duration_whatever_a_former_run_left() -> None:
+    records = frame(took(3, status="processing"), took(4, status="discovered"), took(5, status="on hold"))
+    assert analysis.durations(records)["status"].tolist() == ["on hold"]
+
+
+def test_queue_and_work_are_told_apart_where_the_begin_of_work_is_known() -> None:
+    starts = [START + pd.Timedelta(seconds=second) for second in (1, 3, 99)]
+    records = frame(took(4), took(4), took(4)).assign(**{"fields.began": starts})
+    row = analysis.durations(records, started="fields.began").iloc[0]
+    assert row[["p50", "queue_p50", "work_p50"]].tolist() == [4.0, 2.0, 2.0]
+    assert analysis.durations(records)[["queue_p50", "work_p95"]].isna().all(axis=None)
+    with pytest.raises(InvalidOption, match="no column 'began'"):
+        analysis.durations(records, started="began")
+
+
+def test_the_first_entry_of_the_history_says_when_work_began() -> None:
+    histories = [[{"time": "2026-01-05T06:00:01Z"}, {"time": "2026-01-05T06:00:09Z"}], [], "[hidden]", [{"time": 5}]]
+    records = frame(*[took(4)] * 4).assign(history=pd.Series(histories, dtype="object"))
+    row = analysis.durations(records).iloc[0]
+    assert row[["count", "queue_p95", "work_p95"]].tolist() == [4, 1.0, 3.0]
+
+
+# stuck
+
+
+def test_stuck_is_what_waits_longer_than_the_p95_of_its_type() -> None:
+    now = START + pd.Timedelta(seconds=105)
+    claimed = {"status": "processing", "updated_at": START + pd.Timedelta(seconds=5), "processed_at": None}
+    records = frame(
+        took(50), took(100), {**claimed, "updated_at": START}, claimed, took(200, record_type="slow"),
+        {**claimed, "record_type": "slow"}, {**claimed, "record_type": "unheard of"}, {"status": "failed"},
+    ).set_axis(list("abcdefgh"))  # fmt: skip
+    table = analysis.stuck(records, now=now)
+    assert table.index.tolist() == ["c", "d"]
+    assert table[["waited", "usual", "usual_of"]].to_numpy().tolist() == [
+        [105.0, 95.0, "email"],
+        [100.0, 95.0, "email"],
+    ]
+    later = analysis.stuck(records, now=(now + pd.Timedelta(minutes=5)).tz_localize(None).to_pydatetime())
+    assert later["usual_of"].to_dict()["g"] == "all types"
+    assert analysis.stuck(records.loc[["c"]], now=now).empty
+
+
+# retries, error_rate
+
+
+def test_retries_say_what_became_of_what_was_tried_again() -> None:
+    records = frame(
+        {"retry_count": 2},
+        {"retry_count": 1, "status": "failed"},
+        {"retry_count": None},
+        {"retry_count": 1, "status": "x"},
+        {"record_type": None},
+    )
+    assert analysis.retries(records).to_numpy().tolist() == [
+        ["email", 4, 3, 4, 2, 1, 1, 0.75],
+        [NO_TYPE, 1, 0, 0, 0, 0, 0, 0.0],
+    ]
+
+
+def test_the_error_rate_is_of_what_was_decided_in_each_interval() -> None:
+    minutes = {0: "failed", 59: "complete", 30: "skipped", 60: "complete", 185: "failed"}
+    records = frame(
+        *({"status": status, "updated_at": START + pd.Timedelta(minutes=at)} for at, status in minutes.items()),
+        {"status": "failed", "updated_at": None},
+    )
+    table = analysis.error_rate(records)
+    assert table["time"].dt.hour.tolist() == [6, 7, 8, 9]
+    assert table["decided"].tolist() == [2, 1, 0, 1]
+    assert table["failed"].tolist() == [1, 0, 0, 1]
+    assert table["rate"].fillna(-1).tolist() == [0.5, 0.0, -1.0, 1.0]
+    assert analysis.error_rate(records, every="1D")["decided"].tolist() == [4]
+
+
+@pytest.mark.parametrize("every", ["never", "-1h", "0s", "1us"])
+def test_an_interval_that_is_none_or_far_too_short_is_refused(every: str) -> None:
+    records = frame({"status": "failed"}, {"status": "failed", "updated_at": START + pd.Timedelta(days=1)})
+    with pytest.raises(InvalidOption, match=f"every='{every}'"):
+        analysis.error_rate(records, every=every)
+
+
+# variables
+
+
+def variables(**values: Any) -> pd.DataFrame:
+    return pd.DataFrame(
+        {"key": pd.Series(list(values), dtype="str"), "value": pd.Series(list(values.values()), dtype="object")}
+    )
+
+
+def test_variables_are_counted_by_category_and_type() -> None:
+    kinds = [("node", "null"), ("custom", "string"), ("custom", "string"), ("iteration", "number"), (None, "number")]
+    table = analysis.by_category(pd.DataFrame(kinds, columns=["category", "type"]))
+    assert table.index.tolist() == ["custom", "node", "iteration", "(none)"]
+    assert list(table.columns) == ["string", "number", "null", "total"]
+    assert table["total"].tolist() == [2, 1, 1, 1]
+    assert analysis.by_category(pd.DataFrame(columns=["category", "type"])).empty
+
+
+def test_iterations_have_a_row_per_turn_of_a_loop() -> None:
+    named = {"b@iter:28:10:35:2": [1], "b@iter:28:2:35:2": None, "a@iter:28:2:35:2": {"x": 1}, "a@iter:4:0": 5,
+             "total": 3, "iteration@iter:4:0": "own"}  # fmt: skip
+    table = analysis.iterations(variables(**named))
+    assert table["iteration"].tolist() == ["4:0", "28:2:35:2", "28:10:35:2"]
+    assert table["indexes"].tolist() == [(0,), (2, 2), (10, 2)]
+    assert list(table.columns) == ["iteration", "positions", "indexes", "a", "b", "iteration (variable)"]
+    assert table["a"].tolist() == [5, {"x": 1}, None]
+    assert table["b"].tolist() == [None, None, [1]]
+    assert analysis.iterations(variables(total=3)).empty
+    several = pd.concat([variables(**{"a@iter:4:0": number}).assign(workflow_id=f"w{number}") for number in (1, 2)])
+    assert analysis.iterations(several)[["workflow_id", "a"]].to_numpy().tolist() == [["w1", 1], ["w2", 2]]
+
+
 # leftovers
 
 
@@ -198,7 +315,7 @@ def test_only_a_message_without_failure_is_left_over() -> None:
         ("email_017 not found in node4.result", "email_<number> not found in node<number>.result"),
         ("GET https://api.example.com/v1/x?id=5#a failed", "GET <url> failed"),
         ("could not open '/tmp/a.txt': gone", "could not open <path>: gone"),
-        (r"at C:\Users\me\x.txt:12", "at <path>"),
+        (r"at C:\Users\me\x.txt:12", "<path>"),
         ("src/app/main.py:12:3: bad", "<path>: bad"),
         ("no 6f1c2a34-9b7e-4d15-8a2b-0123456789ab here", "no <uuid> here"),
         ("object deadbeef0badf00d at 0x7f3a", "object <hex> at <hex>"),
@@ -273,6 +390,7 @@ def test_a_cause_says_how_often_where_and_when() -> None:
         "last_seen": later,
         "sample_ids": ["email_0", "email_2", "email_3"],
         "example": "Timeout after 1 s\n  at f",
+        "signatures": ["Timeout after <duration>"],
     }
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from toolkit.errors import ImportFailed
-from toolkit.importers import ImportedFile, ImportedRun, gather
+from toolkit.importers import ImportedFile, ImportedRun, Importer, gather
 from toolkit.importers.values import shorten
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def test_what_exists_under_the_very_name_is_no_pattern(tmp_path: Path) -> None:
         ("none.xml", "nothing matches"),
         ("none/*.xml", "nothing matches"),
         ("{run}/{system}.xml", "{system} is no placeholder"),
-        ("empty", r"no \*\.xml file below this folder"),
+        ("empty", r"no \*\.xml or \*\.trx file below this folder"),
         ("x" * 5000, "nothing matches"),
         ("a\0b", "nothing matches"),
         ("", "a path is empty"),
@@ -186,7 +186,7 @@ def test_another_reader_may_be_given(tmp_path: Path) -> None:
     def nothing(path: Path, *, variant: str | None, started_at: datetime | None) -> ImportedFile:
         return ImportedFile(path.name, variant, error=str(started_at))
 
-    (run,) = gather(tmp_path, variant="v", read=nothing)
+    (run,) = gather(tmp_path, variant="v", importer=Importer("nothing", nothing, (".xml",)))
     assert run.files == (ImportedFile("a.xml", "v", error="None"),)
 
 

@@ -388,7 +388,7 @@ def test_a_suite_becomes_a_variable(tmp_path: Path) -> None:
         (b"<testsuite>\n <testcase></testsuite>", r"line 2, column 14: not XML: mismatched tag"),
         (b'<testsuite name="\x1b[0m"/>', "line 1, column 18: not XML: not well-formed"),
         (b'<?xml version="1.0" encoding="nope"?><testsuite/>', "unknown encoding"),
-        (b"<test-run/>", "not a JUnit report: the root is <test-run>, NUnit 3"),
+        (b"<robot/>", "not a JUnit report: the root is <robot>, Robot Framework"),
         (b'<test-suite xmlns="urn:a"/>', "the root is <test-suite>, Allure 1"),
         (b"<bogus/>", "the root is <bogus>$"),
     ],

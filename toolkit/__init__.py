@@ -48,6 +48,7 @@ from toolkit.errors import (
 )
 
 if TYPE_CHECKING:
+    from toolkit.analysis import RunDiff
     from toolkit.cache import CachedDataService
     from toolkit.changes import ClearPlan, PurgePlan, UpdatePlan
     from toolkit.iterate import IterationResult, current_record
@@ -71,6 +72,7 @@ _HOMES = {
     "Receipt": "toolkit.model",
     "MaskingPolicy": "toolkit.masking",
     "Secret": "toolkit.masking",
+    "RunDiff": "toolkit.analysis",
     "RunReport": "toolkit.report",
     "CachedDataService": "toolkit.cache",
     "IterationResult": "toolkit.iterate",
@@ -122,6 +124,7 @@ __all__ = [
     "RecordExists",
     "RecordNotFound",
     "RevealForbidden",
+    "RunDiff",
     "RunExists",
     "RunReport",
     "SchemaMismatch",

@@ -18,11 +18,13 @@ XML_FILES = sorted(REPORTS.rglob("*.xml"))
 
 
 def cases(path: Path) -> int | None:
-    """Count the test cases of a file; None for one that is no JUnit report."""
+    """Count the test cases of a file; None for one that is no report of JUnit or NUnit 3."""
     try:
         root = ET.parse(path).getroot()  # noqa: S314 - the standard library fetches nothing
     except ET.ParseError:
         return None
+    if root.tag == "test-run":
+        return sum(1 for _ in root.iter("test-case"))
     return sum(1 for _ in root.iter("testcase")) if root.tag in {"testsuite", "testsuites"} else None
 
 

@@ -1,4 +1,4 @@
-"""JUnit XML → records and variables: one record per test case, one variable per suite.
+"""JUnit XML → records and variables: one record per test case, one variable per suite. NUnit 3 and TRX, too.
 
 junitparser says what the results and reruns of a case are. The report as a whole is walked here, in the
 order of the document and to any depth, on a tree of the standard library: junitparser alone would parse with
@@ -8,17 +8,16 @@ lxml where that is installed, which can fetch what a document points at.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from junitparser import Error, Failure, Skipped
 from junitparser.xunit2 import FlakyError, FlakyFailure, InterimResult, RerunError, RerunFailure, TestCase
 
-from toolkit.columns import COMPLETE, FAILED, FIELDS, HISTORY, SKIPPED, TARGETS, VARS
+from toolkit.columns import FIELDS, HISTORY, TARGETS, VARS
 from toolkit.errors import ImportFailed
+from toolkit.importers.cases import ERROR, FAILURE, PASSED, SKIP, STATUS, Context, context_of, end_of
+from toolkit.importers.dotnet import NUNIT_ROOT, TRX_ROOT, read_nunit, read_trx
 from toolkit.importers.model import (
-    FROM_CALLER,
-    FROM_FILE,
     FROM_REPORT,
     TIME_SOURCE,
     ImportedFile,
@@ -36,10 +35,10 @@ from toolkit.importers.values import (
     timestamp,
 )
 from toolkit.importers.xmlfile import parse_xml
-from toolkit.times import in_utc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
     from pathlib import Path
     from xml.etree.ElementTree import Element
 
@@ -52,7 +51,6 @@ _CASE: Final = "testcase"
 _OTHER_ROOTS: Final = {
     "Result": "Android CTS",
     "Site": "CTest",
-    "TestRun": "TRX of Visual Studio",
     "assemblies": "xUnit.net",
     "checkstyle": "Checkstyle",
     "coverage": "a coverage report",
@@ -60,40 +58,33 @@ _OTHER_ROOTS: Final = {
     "result": "the result file of Jenkins",
     "robot": "Robot Framework",
     "test-results": "NUnit 2",
-    "test-run": "NUnit 3",
     "test-suite": "Allure 1",
 }
+_DIALECTS: Final = {NUNIT_ROOT: read_nunit, TRX_ROOT: read_trx}
 _SHOWN_CHARACTERS: Final = 60
 
-_PASS: Final = "passed"  # noqa: S105
-_FAILURE: Final = "failure"
-_ERROR: Final = "error"
-_SKIP: Final = "skipped"
-
-_STATUS: Final = {_PASS: COMPLETE, _FAILURE: FAILED, _ERROR: FAILED, _SKIP: SKIPPED}
-
 _OUTCOME_OF: Final[dict[type[Result], str]] = {
-    Failure: _FAILURE,
-    Error: _ERROR,
-    Skipped: _SKIP,
-    RerunFailure: _FAILURE,
-    RerunError: _ERROR,
-    FlakyFailure: _FAILURE,
-    FlakyError: _ERROR,
+    Failure: FAILURE,
+    Error: ERROR,
+    Skipped: SKIP,
+    RerunFailure: FAILURE,
+    RerunError: ERROR,
+    FlakyFailure: FAILURE,
+    FlakyError: ERROR,
 }
 
 # What writers put into `status` or `result` of a case that has no child element saying it.
 _SAID_OUTCOME: Final = {
-    "disabled": _SKIP,
-    "ignored": _SKIP,
-    "notrun": _SKIP,
-    "skipped": _SKIP,
-    "suppressed": _SKIP,
-    "untested": _SKIP,
-    "error": _ERROR,
-    "fail": _FAILURE,
-    "failed": _FAILURE,
-    "failure": _FAILURE,
+    "disabled": SKIP,
+    "ignored": SKIP,
+    "notrun": SKIP,
+    "skipped": SKIP,
+    "suppressed": SKIP,
+    "untested": SKIP,
+    "error": ERROR,
+    "fail": FAILURE,
+    "failed": FAILURE,
+    "failure": FAILURE,
 }
 
 
@@ -122,20 +113,8 @@ class _Place:
         return suites or [place.name for place in named]
 
 
-@dataclass(frozen=True, slots=True)
-class _Context:
-    """What holds for every case of one file."""
-
-    variant: str | None
-    time: datetime
-    time_source: str
-
-    def with_variant(self, name: str) -> str:
-        return name if self.variant is None else f"{name} [{self.variant}]"
-
-
 def read_junit(path: Path, *, variant: str | None = None, started_at: datetime | None = None) -> ImportedFile:
-    """Read one JUnit report.
+    """Read one JUnit report, or one of NUnit 3 or TRX.
 
     Parameters
     ----------
@@ -154,7 +133,7 @@ def read_junit(path: Path, *, variant: str | None = None, started_at: datetime |
     Raises
     ------
     ImportFailed
-        If the file cannot be read, is not XML, declares entities, or is no JUnit report: one line with the
+        If the file cannot be read, is not XML, declares entities, or is no such report: one line with the
         file and, where there is one, the place.
 
     Examples
@@ -168,8 +147,12 @@ def read_junit(path: Path, *, variant: str | None = None, started_at: datetime |
     >>> [(record.record_id, record.status) for record in file.records]
     [('a.B::c [linux]', 'complete')]
     """
-    root = _junit_root(parse_xml(path), path)
-    context = _context(path, variant, started_at)
+    root = parse_xml(path)
+    context = context_of(path, variant, started_at)
+    other = _DIALECTS.get(root.tag.rpartition("}")[2])
+    if other is not None:
+        return other(root, path, context)
+    root = _junit_root(root, path)
     ids = UniqueNames(ID_LENGTH)
     records: list[ImportedRecord] = []
     variables: list[tuple[str, Any]] = []
@@ -179,16 +162,6 @@ def read_junit(path: Path, *, variant: str | None = None, started_at: datetime |
         elif element.tag == _SUITE or _has_content(element):
             variables.append(_variable(element, path.name, context))
     return ImportedFile(one_line(str(path)), variant, tuple(records), tuple(variables))
-
-
-def _context(path: Path, variant: str | None, started_at: datetime | None) -> _Context:
-    if started_at is not None:
-        return _Context(variant, in_utc(started_at), FROM_CALLER)
-    try:
-        modified = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    except OSError as error:
-        raise ImportFailed(f"{one_line(str(path))}: cannot be read: {error.strerror}") from None
-    return _Context(variant, modified, FROM_FILE)
 
 
 # --- the report -------------------------------------------------------------------------------------
@@ -232,7 +205,7 @@ class _Result:
         return _present(outcome=self.outcome, message=self.message, type=self.type)
 
 
-def _record(element: Element, place: _Place, ids: UniqueNames, context: _Context) -> ImportedRecord:
+def _record(element: Element, place: _Place, ids: UniqueNames, context: Context) -> ImportedRecord:
     suites = place.suites()
     class_name = _class_name(element, suites)
     results = _results(element)
@@ -246,11 +219,11 @@ def _record(element: Element, place: _Place, ids: UniqueNames, context: _Context
     return ImportedRecord(
         record_id=ids.take(context.with_variant(_full_name(class_name, element.get("name")))),
         record_type=shorten(class_name or "test", TYPE_LENGTH),
-        status=_STATUS[outcome],
+        status=STATUS[outcome],
         error_message=_error_message(results),
         retry_count=len(history),
         created_at=created_at,
-        processed_at=_end(created_at, duration(element.get("time"))),
+        processed_at=end_of(created_at, duration(element.get("time"))),
         data={FIELDS: fields, VARS: {}, TARGETS: {}, HISTORY: history},
     )
 
@@ -267,13 +240,6 @@ def _full_name(class_name: str | None, name: str | None) -> str:
     return name if class_name is None else f"{class_name}::{name}"
 
 
-def _end(begin: datetime, seconds: float | None) -> datetime:
-    try:
-        return begin + timedelta(seconds=seconds or 0)
-    except OverflowError:
-        return begin
-
-
 def _results(element: Element) -> list[_Result]:
     """Collect the final results of a case, or of a suite as a whole."""
     kinds = TestCase.ITER_TYPES
@@ -288,7 +254,7 @@ def _results(element: Element) -> list[_Result]:
 
 
 def _failures(results: list[_Result]) -> list[_Result]:
-    return [result for result in results if result.outcome != _SKIP]
+    return [result for result in results if result.outcome != SKIP]
 
 
 def _outcome(element: Element, results: list[_Result]) -> str:
@@ -296,9 +262,9 @@ def _outcome(element: Element, results: list[_Result]) -> str:
     if failures:
         return failures[0].outcome
     if results:
-        return _SKIP
+        return SKIP
     said = (element.get(attribute, "").strip().lower() for attribute in ("status", "result"))
-    return next((_SAID_OUTCOME[word] for word in said if word in _SAID_OUTCOME), _PASS)
+    return next((_SAID_OUTCOME[word] for word in said if word in _SAID_OUTCOME), PASSED)
 
 
 def _error_message(results: list[_Result]) -> str | None:
@@ -326,7 +292,7 @@ def _attempt(number: int, attempt: InterimResult) -> dict[str, Any]:
 
 def _fields(element: Element, suites: list[str], outcome: str, results: list[_Result]) -> dict[str, Any]:
     failures = _failures(results)
-    skips = [result for result in results if result.outcome == _SKIP]
+    skips = [result for result in results if result.outcome == SKIP]
     return _present(
         name=element.get("name"),
         classname=element.get("classname"),
@@ -376,7 +342,7 @@ def _has_content(element: Element) -> bool:
     }.isdisjoint(own)
 
 
-def _variable(element: Element, file_name: str, context: _Context) -> tuple[str, Any]:
+def _variable(element: Element, file_name: str, context: Context) -> tuple[str, Any]:
     name = element.get("name", "")
     key = context.with_variant(f"suite.{name if name.strip() else element.tag}")
     value = _present(

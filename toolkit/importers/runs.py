@@ -8,12 +8,12 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from toolkit.columns import FIELDS
 from toolkit.errors import ImportFailed
-from toolkit.importers.junit import read_junit
-from toolkit.importers.model import FROM_CALLER, TIME_SOURCE, TIME_SOURCES, ImportedFile, ImportedRun
+from toolkit.importers.model import FROM_CALLER, FROM_REPORT, TIME_SOURCE, TIME_SOURCES, ImportedFile, ImportedRun
+from toolkit.importers.registry import JUNIT, Importer
 from toolkit.importers.values import ID_LENGTH, UniqueNames, one_line
 from toolkit.times import in_utc
 
@@ -24,20 +24,11 @@ if TYPE_CHECKING:
 
     AnyPath: TypeAlias = str | os.PathLike[str]
 
-_SUFFIX: Final = ".xml"
 _RESERVED: Final = "*?,"
 _RUN_KEY: Final = "run"
 _PLACEHOLDERS: Final = ("run", "variant")
 
 _TEMPLATE_TOKEN: Final = re.compile(r"(?<![^/])\*\*/|(?<![^/])\*\*$|\*+|\?|\[!?[^]/]+\]|\{\w+\}|.", re.DOTALL)
-
-
-class Reader(Protocol):
-    """Reads one report file; `read_junit` is one."""
-
-    def __call__(self, path: Path, *, variant: str | None, started_at: datetime | None) -> ImportedFile:
-        """Read the file, or raise `ImportFailed`."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +46,16 @@ def gather(
     run: str | None = None,
     variant: str | None = None,
     started_at: datetime | None = None,
-    read: Reader = read_junit,
+    importer: Importer = JUNIT,
 ) -> tuple[ImportedRun, ...]:
     """Read report files and put them together as test runs.
 
     Parameters
     ----------
     paths : str, PathLike, or iterable of them
-        Each a file, a folder (every `*.xml` below it), a glob (`shards/*/junit.xml`, `**` for any depth), or
-        a template such as `runs/{run}/{variant}/junit.xml`, in which `{run}` and `{variant}` stand for one
-        segment of the path or a part of one, as long as possible.
+        Each a file, a folder (every report below it that the importer knows), a glob (`shards/*/junit.xml`, `**` for
+        any depth), or a template such as `runs/{run}/{variant}/junit.xml`, in which `{run}` and `{variant}` stand for
+        one segment of the path or a part of one, as long as possible.
     run : str, optional
         The name of the one run that all files belong to. By default what `{run}` matched, else the name of
         the folder each file is in.
@@ -72,8 +63,8 @@ def gather(
         The system or configuration the files stand for. By default what `{variant}` matched, else none.
     started_at : datetime, optional
         The time of cases for which a report names none; naive is UTC. By default the time of the file.
-    read : callable, optional
-        Reads one file; JUnit XML by default.
+    importer : Importer, optional
+        Which kind of report; JUnit XML and its dialects by default.
 
     Returns
     -------
@@ -98,13 +89,13 @@ def gather(
     >>> nightly.name, [record.record_id for file in nightly.files for record in file.records]
     ('nightly-7', ['a::login', 'b::login'])
     """
-    found = [file for path in _as_list(paths) for file in _find(path)]
+    found = [file for path in _as_list(paths) for file in _find(path, importer)]
     for name in {variant, *(file.variant for file in found)} - {None}:
         _check_text("variant", str(name))
     named = _named(found, run)
     for name in named:
         _check_run_name(name)
-    return tuple(_run(name, files, variant, started_at, read) for name, files in sorted(named.items()))
+    return tuple(_run(name, files, variant, started_at, importer) for name, files in sorted(named.items()))
 
 
 def _as_list(paths: AnyPath | Iterable[AnyPath]) -> list[str]:
@@ -117,38 +108,41 @@ def _as_list(paths: AnyPath | Iterable[AnyPath]) -> list[str]:
 # --- which files ------------------------------------------------------------------------------------
 
 
-def _find(pattern: str) -> list[_Found]:
+def _find(pattern: str, importer: Importer) -> list[_Found]:
     """List the files that one argument stands for; what exists under the very name goes first."""
     if not pattern:
         raise ImportFailed("a path is empty; '.' stands for the working directory")
     # These functions of `os` take any text: a path that is too long, or holds a NUL, is not there.
     pattern = Path(os.path.expanduser(pattern)).as_posix()  # noqa: PTH111
     exists = os.path.exists(pattern)  # noqa: PTH110
-    found = [_Found(path) for path in _files_at(Path(pattern))] if exists else list(_matches(pattern))
+    found = (
+        [_Found(path) for path in _files_at(Path(pattern), importer)] if exists else list(_matches(pattern, importer))
+    )
     if not found:
-        raise ImportFailed(f"{one_line(pattern)}: {_why_nothing(pattern)}")
+        raise ImportFailed(f"{one_line(pattern)}: {_why_nothing(pattern, importer)}")
     return found
 
 
-def _files_at(path: Path) -> list[Path]:
+def _files_at(path: Path, importer: Importer) -> list[Path]:
     if path.is_dir():
-        return sorted(file for file in path.rglob("*") if file.suffix.lower() == _SUFFIX and file.is_file())
+        return sorted(file for file in path.rglob("*") if file.is_file() and importer.takes(file))
     return [path]
 
 
-def _matches(pattern: str) -> Iterator[_Found]:
+def _matches(pattern: str, importer: Importer) -> Iterator[_Found]:
     template = re.compile(_template_regex(pattern), re.DOTALL)
     for hit in sorted(glob.glob(_template_glob(pattern), recursive=True)):  # noqa: PTH207 - takes absolute ones
         path = Path(hit)
         match = template.fullmatch(path.as_posix())
         if match is not None:
             names = match.groupdict()
-            yield from (_Found(file, names.get("run"), names.get("variant")) for file in _files_at(path))
+            yield from (_Found(file, names.get("run"), names.get("variant")) for file in _files_at(path, importer))
 
 
-def _why_nothing(pattern: str) -> str:
+def _why_nothing(pattern: str, importer: Importer) -> str:
     if os.path.isdir(pattern):  # noqa: PTH112
-        return f"no *{_SUFFIX} file below this folder"
+        kinds = " or ".join(f"*{suffix}" for suffix in importer.suffixes)
+        return f"no {kinds} file below this folder"
     unknown = [name for name in re.findall(r"\{(\w+)\}", pattern) if name not in _PLACEHOLDERS]
     if unknown:
         return f"no file, and {{{unknown[0]}}} is no placeholder; a template holds {{run}} and {{variant}}"
@@ -234,21 +228,28 @@ def _check_text(what: str, text: str) -> None:
 # --- one run ----------------------------------------------------------------------------------------
 
 
-def _run(name: str, found: list[_Found], variant: str | None, started_at: datetime | None, read: Reader) -> ImportedRun:
+def _run(
+    name: str, found: list[_Found], variant: str | None, started_at: datetime | None, importer: Importer
+) -> ImportedRun:
     files: list[ImportedFile] = []
     taken: dict[str, str] = {}
     for file in found:
         own_variant = variant if variant is not None else file.variant
-        imported = _without_repetition(_read(file.path, own_variant, started_at, read), taken)
-        taken.update((record.record_id, imported.path) for record in imported.records)
-        files.append(imported)
+        files.append(_read(file.path, own_variant, started_at, importer))
+    files = [_without_repetition(file, taken) for file in importer.combine(files)]
     started, source = _start(files, started_at)
-    return ImportedRun(name, tuple(files), started, source, _variables(files, started, source))
+    return ImportedRun(
+        name,
+        tuple(files),
+        started,
+        source,
+        _variables(importer.named(file.path for file in found), files, started, source),
+    )
 
 
-def _read(path: Path, variant: str | None, started_at: datetime | None, read: Reader) -> ImportedFile:
+def _read(path: Path, variant: str | None, started_at: datetime | None, importer: Importer) -> ImportedFile:
     try:
-        return read(path, variant=variant, started_at=started_at)
+        return importer.read(path, variant=variant, started_at=started_at)
     except ImportFailed as error:
         return ImportedFile(one_line(str(path)), variant, error=str(error))
 
@@ -256,6 +257,7 @@ def _read(path: Path, variant: str | None, started_at: datetime | None, read: Re
 def _without_repetition(file: ImportedFile, taken: dict[str, str]) -> ImportedFile:
     earlier = [taken[record.record_id] for record in file.records if record.record_id in taken]
     if not earlier:
+        taken.update((record.record_id, file.path) for record in file.records)
         return file
     others = len(set(earlier)) - 1
     source = earlier[0] if not others else f"{earlier[0]} and {others} other files"
@@ -270,7 +272,8 @@ def _start(files: list[ImportedFile], started_at: datetime | None) -> tuple[date
     """Find the earliest time of the best source: the time of a file says when it was copied."""
     times: dict[str, datetime] = {}
     for record in (record for file in files for record in file.records):
-        source = record.data[FIELDS][TIME_SOURCE]
+        # A plug-in may leave it out; then the time is that of the report.
+        source = record.data[FIELDS].get(TIME_SOURCE, FROM_REPORT)
         times[source] = min(record.created_at, times.get(source, record.created_at))
     if started_at is not None:
         times.setdefault(FROM_CALLER, in_utc(started_at))
@@ -278,9 +281,11 @@ def _start(files: list[ImportedFile], started_at: datetime | None) -> tuple[date
     return (None, None) if best is None else (times[best], best)
 
 
-def _variables(files: list[ImportedFile], started: datetime | None, source: str | None) -> dict[str, Any]:
+def _variables(
+    importer: str, files: list[ImportedFile], started: datetime | None, source: str | None
+) -> dict[str, Any]:
     run = {
-        "importer": "junit",
+        "importer": importer,
         "started_at": None if started is None else started.isoformat(),
         TIME_SOURCE: source,
     }

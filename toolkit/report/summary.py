@@ -52,6 +52,11 @@ _VALUE_LIMIT: Final = 100
 _ITERATION: Final = "iteration"
 _STEPS: Final = 3
 
+_DURATION_PARTS: Final = (RECORD_TYPE, STATUS, COUNT, "p50", "p95", "max")
+_CAUSE_PARTS: Final = (
+    "cause", "signature", COUNT, "share", "record_types", "first_seen", "last_seen", "sample_ids", "example",
+)  # fmt: skip
+
 
 def summarize(
     records: pd.DataFrame,
@@ -164,7 +169,7 @@ def _fewer_statuses(records: pd.DataFrame) -> pd.DataFrame:
 
 
 def _causes(grouped: pd.DataFrame) -> tuple[FailureCause, ...]:
-    rows = grouped.head(_MOST_CAUSES).itertuples(index=False, name=None)
+    rows = grouped.head(_MOST_CAUSES)[list(_CAUSE_PARTS)].itertuples(index=False, name=None)
     return tuple(
         FailureCause(
             cause,
@@ -186,7 +191,7 @@ def _time(value: Any) -> datetime | None:
 
 
 def _durations(table: pd.DataFrame) -> tuple[DurationRange, ...]:
-    largest = table.sort_values(COUNT, ascending=False, kind="stable").head(_MOST_TYPES)
+    largest = table.sort_values(COUNT, ascending=False, kind="stable").head(_MOST_TYPES)[list(_DURATION_PARTS)]
     return tuple(
         DurationRange(cut(kind, _NAME_LIMIT), cut(status, _NAME_LIMIT), int(count), p50, p95, longest)
         for kind, status, count, p50, p95, longest in largest.itertuples(index=False)

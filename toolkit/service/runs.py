@@ -12,8 +12,10 @@ import sqlalchemy as sa
 from toolkit import columns, frames
 from toolkit._version import __version__
 from toolkit.errors import RunExists, WorkflowNotFound
-from toolkit.importers import ImportedFile, ImportedRecord, ImportedRun, gather
+from toolkit.importers import ORIGIN, ImportedFile, ImportedRecord, ImportedRun, gather, importer_named, origin
+from toolkit.model import VariableFilter
 from toolkit.service.checking import CheckingCalls
+from toolkit.service.comparing import CompareCalls
 from toolkit.service.record_iteration import IterationCalls
 from toolkit.storage import rows
 from toolkit.storage.archive import Removal
@@ -23,10 +25,11 @@ from toolkit.storage.variables import check_key
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     import pandas as pd
 
+    from toolkit.patterns import PatternLike
     from toolkit.report import RunReport
 
 RUN_VARIABLE: Final = "run"
@@ -36,7 +39,7 @@ _RUNS: Final = uuid.UUID("6f6f0e5c-6b0f-5d3c-9f0c-2b9a4c1d7e11")
 """Names the runs in a database whose workflow ids are uuids: the same run has the same id everywhere."""
 
 
-class RunCalls(IterationCalls, CheckingCalls):
+class RunCalls(IterationCalls, CheckingCalls, CompareCalls):
     """Test runs in, reports out."""
 
     def import_junit(
@@ -99,6 +102,131 @@ class RunCalls(IterationCalls, CheckingCalls):
         0   nightly-1        1         1
         """
         runs = gather(paths, run=run, variant=variant, started_at=started_at)
+        return self._import(runs, origin(), replace=replace, create_workflow=create_workflow, archive=archive)
+
+    def import_results(
+        self,
+        paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+        *,
+        importer: str | None = None,
+        mapping: Mapping[str, str] | None = None,
+        run: str | None = None,
+        variant: str | None = None,
+        started_at: dt.datetime | None = None,
+        branch: str | None = None,
+        commit: str | None = None,
+        url: str | None = None,
+        replace: bool = False,
+        create_workflow: bool = False,
+        archive: bool = True,
+    ) -> pd.DataFrame:
+        r"""Import test results of any kind that an importer knows.
+
+        There are `junit` (JUnit XML and its dialects, NUnit 3, TRX), `allure` (`*-result.json`), `reportlog`
+        (pytest-reportlog) and `table` (CSV, JSON lines), and those of plug-ins (entry points `toolkit.importers`).
+
+        Parameters
+        ----------
+        paths : str, path, or iterable of them
+            Files, folders, globs, or a template such as `"runs/{run}/{variant}/report.json"`.
+        importer : str, optional
+            The importer's name; by default each file is read by the first that knows it.
+        mapping : mapping of str to str, optional
+            For tables: which column holds `record_id, record_type, status, error_message, retry_count, created_at,
+            duration`; any other column is a field.
+        run : str, optional
+            The run's name; else it comes from the template, else from the file's folder.
+        variant : str, optional
+            The system or configuration that was tested; it is part of each case's identity.
+        started_at : datetime, optional
+            For reports that say no time; else the file's own time is taken.
+        branch, commit, url : str, optional
+            Where the run comes from; by default as `GITHUB_*`, or GitLab's `CI_*`, say it.
+        replace : bool, default False
+            Replace a run of that name whole; its former rows go to the archive.
+        create_workflow : bool, default False
+            Where workflow ids are uuids: make a workflow of the run's name when there is none.
+        archive : bool, default True
+            Keep the rows of a run that is replaced.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per file, as `import_junit` gives it.
+
+        Raises
+        ------
+        ImportFailed
+            When nothing is found, there is no such importer, or the names of the runs cannot be told apart.
+        RunExists
+            When a run of that name exists and `replace` is not True; nothing is written then.
+        WorkflowNotFound
+            Where workflow ids are uuids and no workflow has the run's name.
+        ArchiveMissing
+            When a run is replaced and there is nowhere to keep its rows.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile, toolkit
+        >>> results = pathlib.Path(tempfile.mkdtemp()) / "results.csv"
+        >>> size = results.write_text("test,result\nlogin,passed\nlogout,failed\n")
+        >>> service = toolkit.connect(":memory:", create=True)
+        >>> columns = {"record_id": "test", "status": "result"}
+        >>> service.import_results(results, mapping=columns, run="nightly-1")[["workflow_id", "complete", "failed"]]
+          workflow_id  complete  failed
+        0   nightly-1         1       1
+        """
+        chosen = importer_named(importer, mapping)
+        runs = gather(paths, run=run, variant=variant, started_at=started_at, importer=chosen)
+        known = origin(branch, commit, url)
+        return self._import(runs, known, replace=replace, create_workflow=create_workflow, archive=archive)
+
+    def runs(self, pattern: PatternLike | None = None) -> pd.DataFrame:
+        """List the test runs that were imported.
+
+        Parameters
+        ----------
+        pattern : str or list of str, optional
+            Of workflow ids.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per run, the latest start first: `workflow_id, name, importer` (`str`), `started_at`
+            (`datetime64[us, UTC]`), `time_source, branch, commit, url` (`str`, missing where unknown), `records,
+            complete, failed, skipped, other` (`Int64`). `analysis.history` takes the starts as
+            `starts=dict(zip(runs["workflow_id"], runs["started_at"]))`.
+
+        Raises
+        ------
+        InvalidPattern
+
+        Examples
+        --------
+        >>> import pathlib, tempfile, toolkit
+        >>> report = pathlib.Path(tempfile.mkdtemp()) / "junit.xml"
+        >>> size = report.write_text('<testsuite timestamp="2026-01-05T06:00:00"><testcase name="t"/></testsuite>')
+        >>> service = toolkit.connect(":memory:", create=True)
+        >>> files = service.import_results(report, run="nightly-1", branch="main")
+        >>> service.runs()[["workflow_id", "started_at", "branch", "records", "complete"]]
+          workflow_id                started_at branch  records  complete
+        0   nightly-1 2026-01-05 06:00:00+00:00   main        1         1
+        """
+        chosen = "*" if pattern is None else pattern
+        with self.database.read():
+            workflows = self.list_workflows(chosen)
+            variables = self.variables.query(chosen, VariableFilter.of(keys=[RUN_VARIABLE]))
+        return _listed(workflows, frames.variables(variables, None))
+
+    def _import(
+        self,
+        runs: Iterable[ImportedRun],
+        known: Mapping[str, str],
+        *,
+        replace: bool,
+        create_workflow: bool,
+        archive: bool,
+    ) -> pd.DataFrame:
         # A run of which no file could be read is not written: an empty one must never replace a good one.
         readable = [each for each in runs if any(file.error is None for file in each.files)]
         with self.database.write() as connection:
@@ -106,7 +234,7 @@ class RunCalls(IterationCalls, CheckingCalls):
             if not replace:
                 self._refuse_existing(ids)
             for each in readable:
-                self._write_run(ids[each.name], each, archive=archive)
+                self._write_run(ids[each.name], _with_origin(each, known), archive=archive)
         return _imported(ids, runs)
 
     def _id_of_run(self, connection: sa.Connection, name: str, *, create: bool) -> str:
@@ -214,6 +342,33 @@ class RunCalls(IterationCalls, CheckingCalls):
             toolkit_version=__version__,
         )
         return report.RunReport(summary)
+
+
+def _with_origin(run: ImportedRun, known: Mapping[str, str]) -> ImportedRun:
+    described = {"name": run.name, **run.variables[RUN_VARIABLE], **known}
+    return dataclasses.replace(run, variables={**run.variables, RUN_VARIABLE: described})
+
+
+def _listed(workflows: pd.DataFrame, variables: pd.DataFrame) -> pd.DataFrame:
+    """Put together what the variables of the runs say, and the counts of their records."""
+    import pandas as pd  # noqa: PLC0415 - not needed until a call needs it
+
+    said = [value if isinstance(value, dict) else {} for value in variables["value"]]
+    texts = ("name", "importer", "started_at", "time_source", *ORIGIN)
+    parts = {name: [_plain_text(each.get(name)) for each in said] for name in texts}
+    described = pd.DataFrame(parts, dtype=frames.TEXT).assign(workflow_id=variables[columns.WORKFLOW_ID])
+    counts = ["records", *(columns.COMPLETE, columns.FAILED, columns.SKIPPED, "other")]
+    # What is open in a run of tests is neither passed nor failed; it is counted with the others.
+    counted = workflows.assign(other=workflows["other"] + workflows[columns.DISCOVERED] + workflows[columns.PROCESSING])
+    table = described.merge(counted[[columns.WORKFLOW_ID, *counts]], on=columns.WORKFLOW_ID)
+    table["started_at"] = pd.to_datetime(table["started_at"], utc=True, errors="coerce", format="ISO8601")
+    table["started_at"] = table["started_at"].astype(frames.TIME)
+    table = table.sort_values(["started_at", columns.WORKFLOW_ID], ascending=[False, True], ignore_index=True)
+    return table[[columns.WORKFLOW_ID, *texts, *counts]]
+
+
+def _plain_text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _imported(ids: dict[str, str], runs: Iterable[ImportedRun]) -> pd.DataFrame:

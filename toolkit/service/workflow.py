@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from toolkit.service.checking import CheckingCalls
 from toolkit.service.combined import CombinedCalls
+from toolkit.service.comparing import CompareCalls
 from toolkit.service.iteration_variables import IterationVariableCalls
 from toolkit.service.record_iteration import IterationCalls
 from toolkit.service.records import RecordCalls
@@ -92,6 +93,8 @@ class Workflow:
     stats = bound(CombinedCalls.get_stats)
     data = bound(CombinedCalls.get_data)
     changes = bound(CombinedCalls.changes)
+    failures = bound(CompareCalls.failures)
+    compare = bound(CompareCalls.compare)
     plan_clear = bound(CombinedCalls.plan_clear)
     plan_update = bound(CombinedCalls.plan_update)
     undo = bound(CombinedCalls.undo_last)

@@ -1,0 +1,230 @@
+"""The calls about what went wrong, and about what changed between two runs."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import secrets
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Final, Self
+
+from toolkit import columns
+from toolkit.errors import WorkflowNotFound
+from toolkit.service.record_reads import RecordReadCalls
+from toolkit.service.variables import VariableCalls
+from toolkit.storage.base import literally
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import pandas as pd
+
+    from toolkit.analysis import CauseRules, RunDiff
+    from toolkit.storage.base import WorkflowId
+    from toolkit.times import TimeLike
+
+_RECORD_ID: Final = columns.RECORD_COLUMNS[0]
+_DIGEST_BYTES: Final = 16
+
+_FAILURE_COLUMNS: Final = ("record_id", "record_type", "status", "error_message", "updated_at")
+
+
+class CompareCalls(VariableCalls, RecordReadCalls):
+    """Why a run failed, and what is different from another one."""
+
+    def failures(
+        self,
+        workflow_id: WorkflowId,
+        since: TimeLike | None = None,
+        *,
+        rules: CauseRules | None = None,
+        known: pd.DataFrame | None = None,
+    ) -> pd.DataFrame:
+        """Group the failed records of a workflow by what went wrong.
+
+        Parameters
+        ----------
+        workflow_id : str
+            The workflow.
+        since : str, datetime or timedelta, optional
+            Only records whose `updated_at` is at or after it; `"24h"` is a day before the database's now.
+        rules : mapping of str to str or re.Pattern, optional
+            Causes of your own by name, as `analysis.causes` takes them; they go first.
+        known : pandas.DataFrame, optional
+            A former result, whose causes keep their ids.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per cause, the most frequent first: `cause, signature` (`str`), `count` (`Int64`), `share`
+            (`Float64`: of all failures, 0 to 1), `record_types` (`object`: list), `first_seen, last_seen`
+            (`datetime64[us, UTC]`), `record_ids` (`object`: list of all of them), `example` (`str`: one whole message),
+            `signatures` (`object`: list of what was taken as one), as `analysis.causes` has them.
+
+        Raises
+        ------
+        InvalidOption
+            When `workflow_id` stands for several.
+
+        Examples
+        --------
+        >>> import toolkit
+        >>> service = toolkit.connect(":memory:", create=True)
+        >>> failed = {"status": "failed", "error_message": "Timeout after 30 s"}
+        >>> number = service.create_records("nightly", [{"record_id": f"a_{n}", **failed} for n in (1, 2)])
+        >>> service.failures("nightly")[["signature", "count", "record_ids"]]
+                          signature  count  record_ids
+        0  Timeout after <duration>      2  [a_1, a_2]
+        """
+        from toolkit import analysis  # noqa: PLC0415 - loaded for those who ask why
+
+        one = literally(self._one(workflow_id, "failures"))
+        records = self.query_records(one, status=columns.FAILED, since=since, columns=list(_FAILURE_COLUMNS))
+        found = analysis.causes(records, rules=rules, known=known, samples=None)
+        return found.rename(columns={"sample_ids": "record_ids"})
+
+    def compare(
+        self,
+        workflow_id: WorkflowId,
+        other: WorkflowId,
+        on: str = _RECORD_ID,
+        *,
+        ignore: Iterable[str] = (),
+        ratio: float = 1.5,
+        at_least: float = 1.0,
+        rules: CauseRules | None = None,
+        limit: int = 100_000,
+    ) -> RunDiff:
+        """Compare a run with a later one.
+
+        Both are read in one snapshot. Whether a hidden value is another one is decided on digests of the real values,
+        made with a key that lasts for this comparison only; what is shown stays hidden.
+
+        Parameters
+        ----------
+        workflow_id : str
+            The former run.
+        other : str or Workflow
+            The later run.
+        on : str, default "record_id"
+            The record column or path that says which records are the same thing.
+        ignore : iterable of str, default ()
+            Paths that are not compared, with all below them.
+        ratio : float, default 1.5
+            A record is slower when it took at least so many times as long,
+        at_least : float, default 1.0
+            and at least so many seconds longer.
+        rules : mapping of str to str or re.Pattern, optional
+            Causes of your own, as `analysis.causes` takes them.
+        limit : int, default 100000
+            So many changed values are listed at most; all are counted.
+
+        Returns
+        -------
+        RunDiff
+            Frames of what was added, is missing, failed newly, was fixed, still fails, got slower or changed.
+
+        Raises
+        ------
+        InvalidOption
+            When one of the two stands for several, or `on` is no column of both, or holds hidden values.
+        WorkflowNotFound
+            When one of the two has neither records nor variables.
+
+        Examples
+        --------
+        >>> import toolkit
+        >>> service = toolkit.connect(":memory:", create=True)
+        >>> for run, status, token in (("monday", "failed", "FAKE-1"), ("tuesday", "complete", "FAKE-2")):
+        ...     data = {"vars": {"api_token": token}}
+        ...     name = service.create_record(run, "email_001", status=status, data=data)
+        >>> diff = service.compare("monday", "tuesday")
+        >>> diff
+        RunDiff(monday → tuesday, 1 → 1 records: 1 fixed)
+        >>> diff.changes
+           record_id            path    before               after
+        0  email_001  vars.api_token  [hidden]  [hidden] (differs)
+        """
+        from toolkit import analysis  # noqa: PLC0415 - loaded for those who compare
+
+        names = self._one(workflow_id, "compare"), self._one(getattr(other, "id", other), "compare")
+        key = secrets.token_bytes(32)
+        with self.database.read():
+            for name in names:
+                self._must_exist(name)
+            records = self.query_records(literally(names[0])), self.query_records(literally(names[1]))
+            hidden = _hidden_columns(records)
+            digests = tuple(self._digests(name, frame, hidden, key) for name, frame in zip(names, records, strict=True))
+            variables = self.get_all_variables(literally(names[0])), self.get_all_variables(literally(names[1]))
+            of_variables = tuple(self._variable_digests(name, key) for name in names)
+        found = analysis.compare(
+            *records,
+            on,
+            variables=variables,
+            digests=(digests[0], digests[1]),
+            variable_digests=(of_variables[0], of_variables[1]),
+            ignore=ignore,
+            ratio=ratio,
+            at_least=at_least,
+            rules=rules,
+            limit=limit,
+        )
+        return dataclasses.replace(found, names=names)
+
+    def _seeing(self) -> Self:
+        """Return this service as one that reads real values, also where a profile forbids to show them.
+
+        What is read this way is digested, and never shown.
+        """
+        other = copy.copy(self)
+        other.profile = None
+        return other
+
+    def _must_exist(self, name: str) -> None:
+        if not (self.records.has_any(name) or self.variables.has_any(name)):
+            raise WorkflowNotFound(f"there is no workflow {name!r}; service.list_workflows() shows all")
+
+    def _digests(self, name: str, shown: pd.DataFrame, hidden: Sequence[str], key: bytes) -> pd.DataFrame:
+        """Digest the real values below each hidden column, a row for each row of the frame that is shown."""
+        import pandas as pd  # noqa: PLC0415 - not needed until a call needs it
+
+        if not hidden:
+            return pd.DataFrame(index=range(len(shown)))
+        real = self._seeing().query_records(literally(name), columns=[_RECORD_ID, *hidden], reveal=True)
+        rows = real.set_index(_RECORD_ID).reindex(shown[_RECORD_ID])
+        return pd.DataFrame({path: _digest(_below(rows, path), key) for path in hidden})
+
+    def _variable_digests(self, name: str, key: bytes) -> pd.DataFrame:
+        real = self._seeing().get_all_variables(literally(name), reveal=True)
+        return real[["key"]].assign(value=_digest(real[["value"]], key))
+
+
+def _hidden_columns(both: Iterable[pd.DataFrame]) -> list[str]:
+    from toolkit.analysis import masked  # noqa: PLC0415 - loaded for those who compare
+
+    found = [name for frame in both for name in frame.columns if name not in columns.RECORD_COLUMNS]
+    return [name for name in dict.fromkeys(found) if any(name in each and masked(each[name]).any() for each in both)]
+
+
+def _below(records: pd.DataFrame, path: str) -> pd.DataFrame:
+    names = sorted(name for name in records.columns if name == path or name.startswith(f"{path}."))
+    return records[names]
+
+
+def _digest(values: pd.DataFrame, key: bytes) -> pd.Series[str]:
+    """Digest each row of some columns; missing where all are."""
+    import pandas as pd  # noqa: PLC0415 - not needed until a call needs it
+
+    from toolkit.analysis import canonical  # noqa: PLC0415 - loaded for those who compare
+
+    texts = pd.Series("", index=range(len(values)), dtype="object")
+    for name in values.columns:
+        cells = values[name].reset_index(drop=True).astype("object")
+        there = cells.notna()
+        texts[there] = texts[there] + f"{name}=" + cells[there].map(canonical) + "\n"
+    digests = {text: _keyed(text, key) for text in texts.unique() if text}
+    return texts.map(digests).astype("str")
+
+
+def _keyed(text: str, key: bytes) -> str:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES, key=key).hexdigest()
