@@ -20,7 +20,7 @@ import toolkit
 from toolkit import frames, jsonvalue, paths
 from toolkit.columns import DATA, HISTORY, PARTS, RECORD_COLUMNS, TIME_COLUMNS, VARIABLE_COLUMNS, WORKFLOW_ID
 from toolkit.errors import DataWarning, InvalidPath, InvalidValue
-from toolkit.masking import HIDDEN, MaskingPolicy
+from toolkit.masking import EVERYTHING, HIDDEN, MaskingPolicy, View
 
 ORDER = ("fields", "vars", "targets", "data", "history")
 RECORD_DTYPES = {name: "datetime64[us, UTC]" if name in TIME_COLUMNS else "str" for name in RECORD_COLUMNS} | {
@@ -52,7 +52,7 @@ def table(given: Sequence[Any], **more: Any) -> pa.Table:
 
 
 def flat(*given: Any, **options: Any) -> pd.DataFrame:
-    return frames.records(table(given), None, **options)
+    return frames.records(table(given), EVERYTHING, **options)
 
 
 def of_documents(frame: pd.DataFrame) -> list[str]:
@@ -197,7 +197,7 @@ def test_a_number_that_no_double_holds_stays_a_decimal() -> None:
     stored = table([{}]).set_column(
         len(RECORD_COLUMNS), DATA, pa.array(['{"fields": {"x": 0.1000000000000000001, "y": 1e400}}'])
     )
-    frame = frames.records(stored, None)
+    frame = frames.records(stored, EVERYTHING)
     assert [frame["fields.x"][0], frame["fields.y"][0]] == [Decimal("0.1000000000000000001"), Decimal("1e400")]
     assert frame["fields.x"].dtype == object
 
@@ -311,9 +311,9 @@ def test_a_choice_of_columns_keeps_their_order(wanted: list[str], columns: list[
 
 def test_record_columns_alone_need_no_document() -> None:
     front = table([{"fields": {"a": 1}}, {}]).drop_columns([DATA])
-    assert list(frames.records(front, None, wanted=["status"]).columns) == ["status"]
-    assert frames.records(front, None, wanted=[]).shape == (2, 0)
-    assert list(frames.records(front, None).columns) == list(RECORD_COLUMNS)
+    assert list(frames.records(front, EVERYTHING, wanted=["status"]).columns) == ["status"]
+    assert frames.records(front, EVERYTHING, wanted=[]).shape == (2, 0)
+    assert list(frames.records(front, EVERYTHING).columns) == list(RECORD_COLUMNS)
 
 
 @pytest.mark.parametrize(
@@ -334,8 +334,8 @@ def test_a_column_that_cannot_be_is_refused(name: Any, message: str) -> None:
 
 def test_several_workflows_have_their_id_in_front() -> None:
     stored = table([{"fields": {"a": 1}}], **{WORKFLOW_ID: pa.array(["w"], pa.string())})
-    assert list(frames.records(stored, None).columns) == [WORKFLOW_ID, *RECORD_COLUMNS, "fields.a"]
-    assert list(frames.records(stored, None, wanted=["fields.a"]).columns) == [WORKFLOW_ID, "fields.a"]
+    assert list(frames.records(stored, EVERYTHING).columns) == [WORKFLOW_ID, *RECORD_COLUMNS, "fields.a"]
+    assert list(frames.records(stored, EVERYTHING, wanted=["fields.a"]).columns) == [WORKFLOW_ID, "fields.a"]
 
 
 def test_hidden_cells_change_only_columns_of_text_and_objects() -> None:
@@ -350,7 +350,7 @@ def test_hidden_cells_change_only_columns_of_text_and_objects() -> None:
         },
     ]
     before = copy.deepcopy(given)
-    shown, masked = flat(*given), frames.records(table(given), MaskingPolicy())
+    shown, masked = flat(*given), frames.records(table(given), View(MaskingPolicy()))
     hidden = [name for name in masked if masked[name].isin([HIDDEN]).any()]
     assert {"fields.api_token", "vars.db.password"} <= set(hidden)
     for name in masked:
@@ -364,15 +364,8 @@ def test_hidden_cells_change_only_columns_of_text_and_objects() -> None:
 
 
 def test_a_document_that_is_hidden_whole_is_still_a_row() -> None:
-    class Everything:
-        trigger = None
-
-        @staticmethod
-        def mask(_: Any, __: str | None = None) -> Any:
-            return HIDDEN
-
-    policy: Any = Everything()
-    frame = frames.records(table([{"fields": {"a": 1}}, [1]]), policy)
+    policy = MaskingPolicy(hide_paths=("data", "data.*", "fields", "fields.*"), rules={"all": "(?s).+"})
+    frame = frames.records(table(["text", "more"]), View(policy))
     assert of_documents(frame) == [DATA]
     assert list(frame[DATA]) == [HIDDEN, HIDDEN]
 
@@ -383,7 +376,7 @@ def test_stored_text_that_is_no_json_is_missing_and_said_so() -> None:
         len(RECORD_COLUMNS), DATA, pa.array(["{", r'{"vars": {"x": "\ud800"}}', '{"vars": {"x": 1}}'])
     )
     with pytest.warns(DataWarning) as caught:
-        frame = frames.records(broken, None)
+        frame = frames.records(broken, EVERYTHING)
     assert frames.plain_values(frame["vars.x"]) == [None, None, 1]
     messages = [str(warning.message) for warning in caught]
     assert messages[0].startswith("record 'a_0' is shown as missing: the stored text is not JSON: ")
@@ -401,24 +394,24 @@ def variables_table(values: Mapping[str, str | None]) -> pa.Table:
 def test_values_of_variables_are_what_they_are() -> None:
     values = {"a": 1, "b": 2**70, "c": [1, {"d": None}], "e": None, "f": "", "g": False, "h": 1.0, "i": {}}
     stored = {key: jsonvalue.encode(value) for key, value in values.items()}
-    frame = frames.variables(variables_table({**stored, "null": None}), None)
+    frame = frames.variables(variables_table({**stored, "null": None}), EVERYTHING)
     assert list(frame.columns) == list(VARIABLE_COLUMNS)
     assert jsonvalue.same(list(frame["value"]), [*values.values(), None])
     dtypes = {"value": "object", "created_at": "datetime64[us, UTC]", "updated_at": "datetime64[us, UTC]"}
     assert frame.dtypes.astype(str).to_dict() == {**dict.fromkeys(VARIABLE_COLUMNS, "str"), **dtypes}
-    empty = frames.variables(variables_table({}), None)
+    empty = frames.variables(variables_table({}), EVERYTHING)
     assert empty.dtypes.equals(frame.dtypes)
 
 
 def test_a_variable_that_is_no_json_is_missing_and_said_so() -> None:
     with pytest.warns(DataWarning, match="variable 'b' is shown as missing"):
-        frame = frames.variables(variables_table({"a": "1", "b": "{", "c": "[2]"}), None)
+        frame = frames.variables(variables_table({"a": "1", "b": "{", "c": "[2]"}), EVERYTHING)
     assert list(frame["value"]) == [1, None, [2]]
 
 
 def test_a_variable_is_hidden_by_its_key() -> None:
     stored = {"api_token": '"FAKE-not-real"', "count": "3"}
-    assert list(frames.variables(variables_table(stored), MaskingPolicy())["value"]) == [HIDDEN, 3]
+    assert list(frames.variables(variables_table(stored), View(MaskingPolicy()))["value"]) == [HIDDEN, 3]
 
 
 @pytest.mark.parametrize(

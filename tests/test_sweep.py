@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
+import hypothesis
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 
 from toolkit.errors import DataWarning
 from toolkit.masking import HIDDEN, MaskingPolicy
-from toolkit.masking.sweep import is_swept
+from toolkit.masking.sweep import LONGEST_TRIGGER, is_swept
 
 FAKE = "FAKE-not-real-0001"
 POLICY = MaskingPolicy()
@@ -109,10 +110,21 @@ def test_ten_thousand_secrets_are_swept_by_a_look_at_each_word() -> None:
     masked = policy.mask_text(text)
     assert masked.count(HIDDEN) == len(secrets[::7])
     assert masked.endswith(" FAKE-not-real-1000")
-    assert policy.trigger is None
-    few = POLICY.sweeping(secrets[:2_000])
-    found = pc.match_substring_regex(pa.array(["x " + secrets[7], "no"]), few.trigger, ignore_case=True).to_pylist()
-    assert found == [True, False]
+    for known in (policy, POLICY.sweeping(secrets[:1_000])):
+        texts = pa.array(["x " + secrets[7], json.dumps({"n": secrets[9]}), "ordinary words"])
+        assert pc.match_substring_regex(texts, known.trigger, ignore_case=True).to_pylist() == [True, True, False]
+        assert pc.match_substring_regex(texts, known.sweep_trigger, ignore_case=True).to_pylist() == [True, True, False]
+
+
+@given(st.lists(st.from_regex(r"[A-Za-z0-9_.\-]{8,30}", fullmatch=True), min_size=1, max_size=4))
+@hypothesis.settings(max_examples=20)
+def test_many_secrets_are_looked_for_by_their_looks(secrets: list[str]) -> None:
+    known = [text for text in secrets if is_swept(text)]
+    many = [f"{text}{number}" for text in known for number in range(LONGEST_TRIGGER)]
+    if known:
+        texts = pa.array([f"a {text}0." for text in known])
+        policy = POLICY.sweeping([*many[:: len(known)], *known, *(f"{text}0" for text in known)])
+        assert pc.all(pc.match_substring_regex(texts, policy.sweep_trigger, ignore_case=True)).as_py()
 
 
 def test_sweeping_again_keeps_what_was_swept() -> None:
@@ -152,6 +164,6 @@ class Broken(Mapping[str, Any]):
 
 
 def test_what_cannot_be_searched_warns_without_telling_it() -> None:
-    with pytest.warns(DataWarning, match="could not be searched for secrets .ValueError.") as caught:
+    with pytest.warns(DataWarning, match="a value could not be looked at .ValueError.; it is hidden") as caught:
         assert POLICY.sensitive_texts([Broken()]) == frozenset()
     assert FAKE not in str(caught[0].message)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit.frames.documents import look, masked_documents
-from toolkit.masking import MaskingPolicy
+from toolkit.masking import MaskingPolicy, View
 from toolkit.masking.names import ANYWHERE, ENDINGS, FUSED, KEY_OWNERS, PHRASES, SECRET_KEY, SENSITIVE, normalise
 from toolkit.masking.structure import SECRET_FLAGS, SECRET_TYPES
 from toolkit.masking.trigger import _UNLIKE, _UNSEEN, TRIGGER
@@ -168,4 +168,4 @@ def test_frames_hide_what_the_walk_hides(pairs: list[tuple[str, str]]) -> None:
             "data": [json.dumps(document, ensure_ascii=False) for document in documents],
         }
     )
-    assert masked_documents(look(table, POLICY), POLICY) == [POLICY.mask(document) for document in documents]
+    assert masked_documents(look(table, View(POLICY)), View(POLICY), set()) == [POLICY.mask(document) for document in documents]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from toolkit.jsonvalue import JSONValue
     from toolkit.masking import MaskingPolicy
+    from toolkit.service.base import Reveal
     from toolkit.storage.base import WorkflowId
     from toolkit.storage.database import Database
 
@@ -33,6 +34,10 @@ _MISSING: Final = object()
 _lock: Final = threading.Lock()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+
+
+def _shows(reveal: Reveal, key: str) -> bool:
+    return reveal if isinstance(reveal, bool) else key in reveal
 
 
 class _Name(NamedTuple):
@@ -146,7 +151,7 @@ class CachedDataService(UnifiedDataService):
         return cls(open_database(target, read_only=read_only, create=create), masking, ttl=ttl, maxsize=maxsize)
 
     def get_variable(
-        self, workflow_id: WorkflowId, key: str, default: Any = None, *, reveal: bool = False
+        self, workflow_id: WorkflowId, key: str, default: Any = None, *, reveal: Reveal = False
     ) -> JSONValue | Secret:
         """Return the value of one variable, from memory where it was read within the last `ttl` seconds.
 
@@ -158,8 +163,8 @@ class CachedDataService(UnifiedDataService):
             The variable; `"all"` gives a dict of every variable, and is not remembered.
         default : object, optional
             What to return when there is no such variable.
-        reveal : bool, default False
-            Show secrets.
+        reveal : bool or sequence of str, default False
+            Show secrets: all of them, or those of some keys.
 
         Returns
         -------
@@ -178,7 +183,7 @@ class CachedDataService(UnifiedDataService):
         # A transaction sees its own writes, or one moment of the past: neither is for others to remember.
         if key == ALL or self.database.in_transaction:
             return super().get_variable(workflow_id, key, default, reveal=reveal)
-        name = _Name(self.variables.workflow_id(workflow_id), check_key(key), reveal)
+        name = _Name(self.variables.workflow_id(workflow_id), check_key(key), _shows(reveal, key))
         as_of, answer = self._remembered(name)
         if answer is None:
             answer = _answer(super().get_variable(workflow_id, key, _MISSING, reveal=reveal))

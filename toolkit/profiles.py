@@ -9,6 +9,8 @@ The file is `config.toml` in the platform's place for settings (`~/.config/toolk
     reveal = "never"                      # secrets are not shown, whatever a call asks for
     masking.extra = ["customer_no"]       # names that are hidden as well
     masking.allow = ["session"]           # names that are not
+    masking.rules = {account = "ACC-[0-9]+"}  # what is hidden in any text
+    masking.hide_paths = ["fields.body"]  # places hidden whole
 
 A password comes from where libpq looks for one: `PGPASSWORD`, `.pgpass`, a service file.
 """
@@ -29,7 +31,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _KEYS: Final = ("url", "read_only", "production", "reveal", "masking")
-_MASKING: Final = ("extra", "allow")
+_MASKING: Final = ("extra", "allow", "hide_paths")
+_RULES: Final = "rules"
 NEVER: Final = "never"
 
 
@@ -51,6 +54,10 @@ class Profile:
         Whether secrets are shown when a call asks for them.
     extra, allow : tuple of str
         Names that are hidden as well, and names that are not; see `MaskingPolicy`.
+    rules : tuple of tuple of str
+        Names of rules, and their regular expressions.
+    hide_paths : tuple of str
+        Places hidden whole.
     """
 
     name: str
@@ -60,6 +67,8 @@ class Profile:
     reveals: bool = True
     extra: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
+    rules: tuple[tuple[str, str], ...] = ()
+    hide_paths: tuple[str, ...] = ()
 
 
 def settings_file() -> Path:
@@ -150,8 +159,8 @@ def _profile(name: str, found: Any) -> Profile:
         read_only=_flag(name, found, "read_only"),
         production=_flag(name, found, "production"),
         reveals="reveal" not in found,
-        extra=masking["extra"],
-        allow=masking["allow"],
+        rules=_rules(name, found.get("masking", {})),
+        **masking,
     )
 
 
@@ -163,9 +172,16 @@ def _flag(name: str, found: Mapping[str, Any], key: str) -> bool:
 
 
 def _masking(name: str, found: Any) -> dict[str, tuple[str, ...]]:
-    if not isinstance(found, Mapping) or any(key not in _MASKING for key in found):
-        raise TargetError(f"profile {name!r}: masking takes the lists {' and '.join(_MASKING)}")
+    if not isinstance(found, Mapping) or any(key not in (*_MASKING, _RULES) for key in found):
+        raise TargetError(f"profile {name!r}: masking takes the lists {', '.join(_MASKING)} and the table {_RULES}")
     lists = {key: found.get(key, []) for key in _MASKING}
     if not all(isinstance(names, list) and all(isinstance(each, str) for each in names) for names in lists.values()):
-        raise TargetError(f"profile {name!r}: masking.extra and masking.allow are lists of names")
+        raise TargetError(f"profile {name!r}: masking.{', masking.'.join(_MASKING)} are lists of names")
     return {key: tuple(names) for key, names in lists.items()}
+
+
+def _rules(name: str, found: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    rules = found.get(_RULES, {})
+    if not isinstance(rules, Mapping) or not all(isinstance(text, str) for text in rules.values()):
+        raise TargetError(f"profile {name!r}: masking.{_RULES} is a table of regular expressions, each with a name")
+    return tuple(rules.items())

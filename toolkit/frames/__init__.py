@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from toolkit.frames.cells import plain_values, to_dicts, to_rows
 from toolkit.frames.documents import ORDER, Looked, look, may_hide
-from toolkit.frames.flat import Layout
 from toolkit.frames.kinds import BOOLEAN, INTEGER, NUMBER, TEXT, TIME
 from toolkit.frames.making import (
     DtypeBackend,
@@ -22,6 +21,7 @@ from toolkit.frames.making import (
     records,
     variables,
 )
+from toolkit.frames.writing import FrameRows, frame_rows
 
 __all__ = [
     "BOOLEAN",
@@ -32,11 +32,12 @@ __all__ = [
     "TIME",
     "DtypeBackend",
     "Flat",
-    "Layout",
+    "FrameRows",
     "Looked",
     "arrow_records",
     "asks_for_history",
     "check_backend",
+    "frame_rows",
     "look",
     "may_hide",
     "places",

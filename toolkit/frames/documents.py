@@ -6,13 +6,15 @@ import gc
 import re
 import warnings
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toolkit import columns
+from toolkit import columns, paths
 from toolkit.errors import DataWarning
+from toolkit.frames.hiding import revealed_in
 from toolkit.jsontexts import decode_texts, delicate
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
     from toolkit.errors import CorruptValue
     from toolkit.jsonvalue import JSONValue
-    from toolkit.masking import MaskingPolicy
+    from toolkit.masking import MaskingPolicy, View
 
 FRONT: Final = frozenset({columns.WORKFLOW_ID, *columns.RECORD_COLUMNS})
 """Columns that are no document."""
@@ -29,7 +31,8 @@ ORDER: Final = "order"
 """The column of a table whose rows are still to be put in order: what they are sorted by before the record id."""
 
 
-class Looked(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Looked:
     """Records, and which of their documents need more than the quick way.
 
     Attributes
@@ -65,34 +68,37 @@ class Looked(NamedTuple):
         return Looked(self.table.slice(start, length), hiding, found)
 
 
-def look(table: pa.Table, policy: MaskingPolicy | None) -> Looked:
+def look(table: pa.Table, view: View) -> Looked:
     """Look at whole columns of text, which is quick, to find the rows that must be looked at one by one.
 
     Parameters
     ----------
     table : pyarrow.Table
         As the storage gives it.
-    policy : MaskingPolicy or None
-        Hides values; None shows everything.
+    view : View
+        What is hidden.
 
     Returns
     -------
     Looked
     """
     texts = {name: _whole(table.column(name)) for name in table.column_names if name not in FRONT and name != ORDER}
+    policy = view.policy
     hiding = {name: None if policy is None else _may_hide(text, name, policy) for name, text in texts.items()}
     return Looked(table, hiding, {name: delicate(text) for name, text in texts.items()})
 
 
-def masked_documents(records: Looked, policy: MaskingPolicy | None) -> list[JSONValue]:
+def masked_documents(records: Looked, view: View, found: set[str]) -> list[JSONValue]:
     """Decode the documents of records, and hide what is to be hidden in them.
 
     Parameters
     ----------
     records : Looked
         With or without documents.
-    policy : MaskingPolicy or None
-        Hides values; None shows everything.
+    view : View
+        What is hidden.
+    found : set of str
+        Filled with the texts that are secret by their names, to be removed from the rest of the result.
 
     Returns
     -------
@@ -101,10 +107,10 @@ def masked_documents(records: Looked, policy: MaskingPolicy | None) -> list[JSON
     """
     if columns.DATA not in records.table.column_names:
         return [None] * len(records.table)
-    return _masked(records, columns.DATA, None, policy)
+    return _masked(records, columns.DATA, None, view, found)
 
 
-def masked_place(records: Looked, name: str, policy: MaskingPolicy | None) -> list[JSONValue]:
+def masked_place(records: Looked, name: str, view: View, found: set[str]) -> list[JSONValue]:
     """Decode what records hold at one place, and hide what is to be hidden there.
 
     Parameters
@@ -113,26 +119,47 @@ def masked_place(records: Looked, name: str, policy: MaskingPolicy | None) -> li
         With a column of JSON text for the place, as the database found it.
     name : str
         The path of the place, and of the column.
-    policy : MaskingPolicy or None
-        Hides values by the names on the path and below it; None shows everything.
+    view : View
+        What is hidden.
+    found : set of str
+        As in `masked_documents`.
 
     Returns
     -------
     list of JSON value
         One per record.
     """
-    return _masked(records, name, name, policy)
+    return _masked(records, name, name, view, found)
 
 
-def _masked(records: Looked, name: str, path: str | None, policy: MaskingPolicy | None) -> list[JSONValue]:
+def _masked(records: Looked, name: str, path: str | None, view: View, found: set[str]) -> list[JSONValue]:
     texts, ids = records.table.column(name), records.table.column("record_id")
     # A place was read by the database itself, so that it is JSON for sure.
     values = _decoded(texts, records.delicate[name], ids, "record", trusted=path is not None)
     hiding = records.hiding[name]
-    if policy is None or hiding is None:
+    if view.policy is None or hiding is None or (path is not None and view.shows(path)):
         return values
-    rows = zip(values, hiding.to_pylist(), strict=True)
-    return [policy.mask(value, path) if look_closely else value for value, look_closely in rows]
+    for position in pc.indices_nonzero(hiding.fill_null(fill_value=False)).to_pylist():
+        real = values[position]
+        masked, secrets = view.policy.mask_and_find(real, path)
+        found.update(secrets)
+        if view.revealed and masked is not real:
+            masked = _with_revealed(masked, real, path, view)
+        values[position] = masked
+    return values
+
+
+def _with_revealed(masked: JSONValue, real: JSONValue, path: str | None, view: View) -> JSONValue:
+    if path is None:
+        return revealed_in(masked, real, view)
+    keys = paths.parse(path).in_document
+    above, real_above = masked, real
+    for key in reversed(keys):
+        above, real_above = {key: above}, {key: real_above}
+    document = revealed_in(above, real_above, view)
+    for key in keys:
+        document = document[key]
+    return document
 
 
 def may_hide(table: pa.Table, names: Sequence[str], policy: MaskingPolicy) -> list[bool]:

@@ -7,8 +7,9 @@ of Python for each value, so there is none where a whole column can be moved at 
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import pyarrow as pa
 
@@ -38,7 +39,8 @@ _NO_OBJECT: Final[dict[str, Any]] = {}
 _Objects: TypeAlias = "Sequence[dict[str, Any]]"
 
 
-class Piece(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Piece:
     """The values of one column in some documents.
 
     Attributes

@@ -25,8 +25,10 @@ from toolkit.frames.documents import (
     may_hide,
 )
 from toolkit.frames.flat import Layout, Piece, flatten, flatten_place
+from toolkit.frames.hiding import hidden_in_texts, hidden_in_values, hidden_name, revealed_in, without_twins
 from toolkit.frames.kinds import INTEGER, TEXT, TIME, dtype_of
 from toolkit.jsontexts import encode_texts
+from toolkit.masking import EVERYTHING, View
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -43,15 +45,15 @@ JSON: Final = pa.json_(pa.string())
 """The Arrow type of a column whose values no other type holds as they are: JSON text, said to be so."""
 
 
-def variables(table: pa.Table, policy: MaskingPolicy | None) -> pd.DataFrame:
+def variables(table: pa.Table, view: View) -> pd.DataFrame:
     """Make the frame of variables.
 
     Parameters
     ----------
     table : pyarrow.Table
         As `VariableStorage.query` gives it; `workflow_id` in front only when the frame should have it.
-    policy : MaskingPolicy or None
-        Hides values by their keys; None shows everything.
+    view : View
+        What is hidden: values by their keys, and secrets inside texts, those of the keys included.
 
     Returns
     -------
@@ -59,14 +61,31 @@ def variables(table: pa.Table, policy: MaskingPolicy | None) -> pd.DataFrame:
         One row per variable: `key, type, category` of dtype `str`, `value` `object`, times `datetime64[us, UTC]`.
     """
     values = decoded(table.column("value"), table.column("key"), "variable")
+    policy = view.policy
     if policy is not None:
         keys = table.column("key").to_pylist()
         looked_at = may_hide(table.select(["key", "value"]), ["key", "value"], policy)
-        rows = zip(keys, values, looked_at, strict=True)
-        values = [policy.mask(value, key) if look else value for key, value, look in rows]
+        rows = [row for row, look_closely in enumerate(looked_at) if look_closely and not view.shows(keys[row])]
+        found: set[str] = set()
+        for row in rows:
+            values[row], secrets = policy.mask_and_find(values[row], keys[row])
+            found.update(secrets)
+        values, table = _swept_variables(values, table, view, policy.sweeping(found))
     frame = plain_frame(table)
     frame["value"] = pd.Series(objects(values), dtype=object)
     return frame
+
+
+def _swept_variables(
+    values: list[Any], table: pa.Table, view: View, policy: MaskingPolicy
+) -> tuple[list[Any], pa.Table]:
+    """Hide what is secret in keys, and the secrets of some variables in the values of others."""
+    keys = table.column("key").to_pylist()
+    if policy is not view.policy:
+        shown = hidden_in_values(values, policy, lambda row, value: policy.mask(value, keys[row]))
+        values = [old if view.shows(key) else new for old, new, key in zip(values, shown, keys, strict=True)]
+    column = hidden_in_texts(table.column("key"), policy, policy.text_trigger)
+    return values, table.set_column(table.column_names.index("key"), "key", column)
 
 
 class Flat:
@@ -74,26 +93,34 @@ class Flat:
 
     Parameters
     ----------
-    policy : MaskingPolicy or None
-        Hides values by their names; None shows everything.
+    view : View
+        What is hidden.
     wanted : sequence of str, optional
         Record columns and paths to keep, in that order; a path takes everything below it.
     history : bool, default False
         Whether `history` is a column; asking for it in `wanted` makes it one.
-    layout : Layout, optional
-        What is known of the columns already.
+    before : Flat, optional
+        That saw all the records, a part of which this one is about: it knows the columns, and the secrets.
+
+    Attributes
+    ----------
+    layout : Layout
+        Which columns there are, as far as they were seen.
+    secrets : set of str
+        Texts that were found to be secret by their names.
     """
 
     def __init__(
         self,
-        policy: MaskingPolicy | None,
+        view: View,
         *,
         wanted: Sequence[str] | None = None,
         history: bool = False,
-        layout: Layout | None = None,
+        before: Flat | None = None,
     ) -> None:
-        self.layout = layout or Layout()
-        self._policy = policy
+        self.layout: Layout = Layout() if before is None else before.layout
+        self.secrets: set[str] = set() if before is None else before.secrets
+        self._view = view
         self._wanted = wanted
         self._history = history or asks_for_history(wanted)
         self._front: list[pa.Table] = []
@@ -121,10 +148,10 @@ class Flat:
 
     def _flatten(self, part: Looked) -> dict[str, Piece]:
         if columns.DATA in part.table.column_names:
-            return flatten(masked_documents(part, self._policy), history=self._history)
+            return flatten(masked_documents(part, self._view, self.secrets), history=self._history)
         pieces: dict[str, Piece] = {}
         for name in part.delicate:
-            pieces |= flatten_place(name, masked_place(part, name, self._policy))
+            pieces |= flatten_place(name, masked_place(part, name, self._view, self.secrets))
         return pieces
 
     def columns(self) -> tuple[dict[str, Any], int]:
@@ -140,6 +167,7 @@ class Flat:
         places = _places_in_order(front)
         made: dict[str, Any] = {name: front.column(name) for name in front.column_names if name != ORDER}
         made |= {name: self._column(name) for name in self.layout.names}
+        made = hidden_in_columns(made, self._view, self.secrets)
         if self._wanted is not None:
             made = _select(made, self._wanted, len(front))
         return _ordered(made, places), len(front)
@@ -151,6 +179,42 @@ class Flat:
         if kind is None:
             return objects([value for length, piece in pieces for value in _plain(piece, length)])
         return pa.chunked_array([_typed(piece, length, kind) for length, piece in pieces], kind)
+
+
+def hidden_in_columns(made: dict[str, Any], view: View, secrets: Iterable[str]) -> dict[str, Any]:
+    """Hide what is secret in record columns, and wherever a secret of one place stands at another.
+
+    Parameters
+    ----------
+    made : dict of str to (pyarrow.ChunkedArray or numpy.ndarray)
+        Columns, whose documents were masked already.
+    view : View
+        What is hidden.
+    secrets : iterable of str
+        Texts that were found to be secret by their names.
+
+    Returns
+    -------
+    dict of str to (pyarrow.ChunkedArray or numpy.ndarray)
+    """
+    if view.policy is None:
+        return made
+    policy = view.policy.sweeping(secrets)
+    swept = policy is not view.policy
+    shown: dict[str, Any] = {}
+    names = without_twins(hidden_name(name, policy) if swept and name not in FRONT else name for name in made)
+    for name, (old, column) in zip(names, made.items(), strict=True):
+        if view.shows(old):
+            shown[name] = column
+        elif not isinstance(column, pa.ChunkedArray):
+            shown[name] = objects(hidden_in_values(column, policy)) if swept else column
+        elif column.type != pa.string():
+            shown[name] = column
+        elif old in FRONT:
+            shown[name] = hidden_in_texts(column, policy, policy.text_trigger)
+        else:
+            shown[name] = hidden_in_texts(column, policy, policy.sweep_trigger) if swept else column
+    return shown
 
 
 def _front(table: pa.Table) -> pa.Table:
@@ -184,12 +248,12 @@ def _places_in_order(front: pa.Table) -> Any:
 
 def records(
     tables: pa.Table | Iterable[pa.Table],
-    policy: MaskingPolicy | None,
+    view: View,
     *,
     flatten: bool = True,
     wanted: Sequence[str] | None = None,
     history: bool = False,
-    layout: Layout | None = None,
+    before: Flat | None = None,
     dtype_backend: DtypeBackend | None = None,
 ) -> pd.DataFrame:
     """Make the frame of records.
@@ -199,16 +263,16 @@ def records(
     tables : pyarrow.Table or iterable of pyarrow.Table
         As the storage gives them, with or without documents; `workflow_id` in front only when the frame should have
         it. At least one.
-    policy : MaskingPolicy or None
-        Hides values by their names; None shows everything.
+    view : View
+        What is hidden.
     flatten : bool, default True
         One column per place in the documents; else one column `data` that holds them as dicts.
     wanted : sequence of str, optional
         Record columns and paths to keep, in that order; a path takes everything below it.
     history : bool, default False
         Whether a flat frame has the column `history`.
-    layout : Layout, optional
-        Which columns and dtypes a flat frame has; worked out from its own documents when left out.
+    before : Flat, optional
+        That saw all the records, of which these are a part: it knows which columns and dtypes there are.
     dtype_backend : {"numpy_nullable", "pyarrow"}, optional
         As in pandas; the dtypes of the docs when left out.
 
@@ -218,14 +282,15 @@ def records(
         One row per record: the record columns, then the document's, by code point within each part.
     """
     parts = [tables] if isinstance(tables, pa.Table) else tables
-    found, length = _flat(parts, policy, wanted, history, layout) if flatten else _whole(parts, policy)
+    flat = Flat(view, wanted=wanted, history=history, before=before)
+    found, length = _flat(parts, view, flat) if flatten else _whole(parts, view)
     made = {name: _series(column, dtype_backend) for name, column in found.items()}
     return pd.DataFrame(made, columns=pd.Index(made, dtype=TEXT), index=pd.RangeIndex(length), copy=False)
 
 
 def arrow_records(
     tables: Iterable[pa.Table],
-    policy: MaskingPolicy | None,
+    view: View,
     *,
     wanted: Sequence[str] | None = None,
     history: bool = False,
@@ -236,8 +301,8 @@ def arrow_records(
     ----------
     tables : iterable of pyarrow.Table
         As the storage gives them. At least one.
-    policy : MaskingPolicy or None
-        Hides values by their names; None shows everything.
+    view : View
+        What is hidden.
     wanted : sequence of str, optional
         Record columns and paths to keep, in that order.
     history : bool, default False
@@ -249,7 +314,7 @@ def arrow_records(
         The columns of the flat frame: `string`, `int64`, `double`, `bool`, `timestamp[us, UTC]`; what is `object`
         there is JSON text of the extension type `arrow.json`.
     """
-    found, _ = _flat(tables, policy, wanted, history, None)
+    found, _ = _flat(tables, view, Flat(view, wanted=wanted, history=history))
     made = {
         name: column if isinstance(column, pa.ChunkedArray) else encode_texts(column).cast(JSON)
         for name, column in found.items()
@@ -257,31 +322,33 @@ def arrow_records(
     return pa.table(made)
 
 
-def _flat(
-    parts: Iterable[pa.Table],
-    policy: MaskingPolicy | None,
-    wanted: Sequence[str] | None,
-    history: bool,  # noqa: FBT001 - the caller's own option
-    layout: Layout | None,
-) -> tuple[dict[str, Any], int]:
-    flat = Flat(policy, wanted=wanted, history=history, layout=layout)
+def _flat(parts: Iterable[pa.Table], view: View, flat: Flat) -> tuple[dict[str, Any], int]:
     with many_objects():
-        for part in one_ahead(parts, functools.partial(look, policy=policy)):
+        for part in one_ahead(parts, functools.partial(look, view=view)):
             flat.add(part)
         return flat.columns()
 
 
-def _whole(parts: Iterable[pa.Table], policy: MaskingPolicy | None) -> tuple[dict[str, Any], int]:
+def _whole(parts: Iterable[pa.Table], view: View) -> tuple[dict[str, Any], int]:
     """Return the record columns, and the documents as Python objects."""
-    fronts, documents = [], []
+    fronts: list[pa.Table] = []
+    documents: list[Any] = []
+    real: list[Any] = []
+    secrets: set[str] = set()
+    masked = View(view.policy)
     with many_objects():
-        for part in one_ahead(parts, functools.partial(look, policy=policy)):
+        for part in one_ahead(parts, functools.partial(look, view=masked)):
             fronts.append(_front(part.table))
-            documents += masked_documents(part, policy)
+            documents += masked_documents(part, masked, secrets)
+            real += masked_documents(part, EVERYTHING, secrets) if view.revealed else []
     front = pa.concat_tables(fronts)
     places = _places_in_order(front)
     made: dict[str, Any] = {name: front.column(name) for name in front.column_names if name != ORDER}
-    made[columns.DATA] = objects(documents)
+    made = hidden_in_columns({**made, columns.DATA: objects(documents)}, view, secrets)
+    if view.revealed:
+        # Last, so that what was asked for is not swept away again.
+        pairs = zip(made[columns.DATA], real, strict=True)
+        made[columns.DATA] = objects([revealed_in(document, one, view) for document, one in pairs])
     return _ordered(made, places), len(front)
 
 
@@ -292,7 +359,8 @@ def _ordered(made: dict[str, Any], places: Any) -> dict[str, Any]:
 def _series(column: Any, backend: DtypeBackend | None) -> Any:
     """Return a column as pandas holds it, without copying what Arrow and pandas keep alike."""
     if not isinstance(column, pa.ChunkedArray):
-        return column
+        # Said, because pandas would take objects that are all texts for `str`.
+        return pd.Series(column, dtype=object, copy=False)
     dtype: Any = _dtype(column.type, backend)
     return dtype.__from_arrow__(column.cast(pa.int64()) if pa.types.is_integer(column.type) else column)
 

@@ -161,16 +161,44 @@ class MaskingPolicy:
         >>> MaskingPolicy().mask('{"password": "FAKE-not-real", "n": 1.10}')
         '{"password": "[hidden]", "n": 1.10}'
         """
+        return self._walked(value, name, None)
+
+    def mask_and_find(self, value: Any, name: str | None = None) -> tuple[Any, frozenset[str]]:
+        """Do what `mask` and `sensitive_texts` do, in one walk.
+
+        Parameters
+        ----------
+        value : Any
+            A value as `mask` takes it.
+        name : str, optional
+            The value's name, or its path.
+
+        Returns
+        -------
+        Any
+            What `mask` returns.
+        frozenset of str
+            What `sensitive_texts` returns.
+
+        Examples
+        --------
+        >>> MaskingPolicy().mask_and_find({"password": "FAKE-not-real-1"})
+        ({'password': '[hidden]'}, frozenset({'FAKE-not-real-1'}))
+        """
+        found: list[Any] = []
+        return self._walked(value, name, found), frozenset(texts_in(found))
+
+    def _walked(self, value: Any, name: str | None, found: list[Any] | None) -> Any:
         named: tuple[Verdict, ...] = ()
         path: tuple[str, ...] = ()
         if name is not None:
             named, path = (verdict_on(self._book, (), name),), segments_of(name)
         try:
-            return Masker(self._book, self._sweep).mask(value, named, path)
+            return Masker(self._book, self._sweep, found).mask(value, named, path)
         except _FAILURES as error:
             reason = type(error).__name__
         what = "a value" if name is None else f"the value of {name!r}"
-        warnings.warn(f"{what} could not be looked at ({reason}); it is hidden", DataWarning, stacklevel=2)
+        warnings.warn(f"{what} could not be looked at ({reason}); it is hidden", DataWarning, stacklevel=3)
         return HIDDEN
 
     def mask_text(self, text: str) -> str:
@@ -214,10 +242,9 @@ class MaskingPolicy:
 
     def _trigger(self, built_in: str) -> str | None:
         own = None if self.rules else own_trigger(self.extra, self.hide_paths)
-        swept = "" if self._sweep is None else self._sweep.trigger
-        if own is None or swept is None:
+        if own is None:
             return None
-        return "|".join(part for part in (built_in, own, swept) if part)
+        return "|".join(part for part in (built_in, own, self.sweep_trigger) if part)
 
     def stands_alone(self, segments: Sequence[str]) -> bool:
         """Tell whether what is hidden at a place depends on nothing but the names on the way to it.
@@ -288,15 +315,12 @@ class MaskingPolicy:
         >>> sorted(MaskingPolicy().sensitive_texts({"password": "FAKE-not-real-1", "pin": "short", "n": "FAKE-2"}))
         ['FAKE-not-real-1']
         """
-        found: list[Any] = []
-        named, path = ((), ()) if name is None else ((verdict_on(self._book, (), name),), segments_of(name))
-        try:
-            Masker(self._book, found=found).mask(value, named, path)
-            return frozenset(texts_in(found))
-        except _FAILURES as error:
-            reason = type(error).__name__
-        warnings.warn(f"a value could not be searched for secrets ({reason})", DataWarning, stacklevel=2)
-        return frozenset()
+        return self.mask_and_find(value, name)[1]
+
+    @property
+    def sweep_trigger(self) -> str | None:
+        """A regular expression without which none of the texts that are swept stands in a text; None without any."""
+        return None if self._sweep is None else self._sweep.trigger
 
     def sweeping(self, texts: Iterable[str]) -> MaskingPolicy:
         """Return a policy that also removes texts that are known to be secret, wherever they stand as whole tokens.

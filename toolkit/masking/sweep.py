@@ -17,8 +17,10 @@ from toolkit.masking.tokens import Span
 
 SHORTEST: Final = 8
 """Characters of a text that is swept; a shorter one stands in too much that is no secret."""
-LONGEST_TRIGGER: Final = 4_000
-"""Secrets up to which one regular expression can look for all of them."""
+LONGEST_TRIGGER: Final = 2_000
+"""Secrets up to which one regular expression looks for each of them."""
+_RUN: Final = 16
+"""Letters and digits in a row, at most, by which a secret is looked for."""
 
 _WORD = re.compile(r"\w+")
 _PLAIN_RUN = re.compile(r"[A-Za-z0-9]{4,}")
@@ -122,8 +124,8 @@ class Sweep:
         self.__reduce_ex__(None)
 
     @property
-    def trigger(self) -> str | None:
-        """A regular expression that a text matches wherever one stands; None when none can be given."""
+    def trigger(self) -> str:
+        """A regular expression that a text matches wherever one stands."""
         return self._needles
 
     def spans(self, text: str) -> list[Span]:
@@ -170,9 +172,17 @@ def _written(secret: str) -> set[str]:
     return {secret, quote(secret, safe=""), quote_plus(secret), once, json.dumps(once)[1:-1]}
 
 
-def _needles(secrets: frozenset[str]) -> str | None:
+def _needles(secrets: frozenset[str]) -> str:
+    """Return an expression that a text matches wherever a secret stands in it, and as few others as may be."""
     # A run of letters and digits is written the same in plain text and in JSON.
-    runs = [max(found, key=len) if (found := _PLAIN_RUN.findall(secret)) else None for secret in secrets]
-    if len(runs) > LONGEST_TRIGGER or None in runs:
-        return None
-    return "|".join(sorted({run[-16:] for run in runs if run})) or r"[^\x00-\x{10FFFF}]"
+    runs = {max(_PLAIN_RUN.findall(secret), key=len, default="")[-_RUN:] for secret in secrets}
+    if "" in runs:
+        return r"[^\x00-\x20]"
+    if len(runs) <= LONGEST_TRIGGER:
+        return "|".join(sorted(runs)) or r"[^\x00-\x{10FFFF}]"
+    # Too many to look for one by one: what all of them look like.
+    length = min(map(len, runs))
+    if not all(any(sign.isdigit() for sign in run) for run in runs):
+        return f"[A-Za-z0-9]{{{length}}}"
+    places = range(length)
+    return "|".join(f"[A-Za-z]{{{place}}}[0-9][A-Za-z0-9]{{{length - 1 - place}}}" for place in places)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+import logging
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from toolkit import columns, notebook
-from toolkit.errors import InvalidOption, RevealForbidden
-from toolkit.masking import MaskingPolicy
+from toolkit import columns, frames, jsonvalue, notebook
+from toolkit.errors import CorruptValue, InvalidOption, RevealForbidden
+from toolkit.masking import EVERYTHING, MaskingPolicy, View
 from toolkit.model import Receipt
 from toolkit.storage import restore
 from toolkit.storage.archive import ArchiveStorage
@@ -17,11 +18,20 @@ from toolkit.storage.variables import VariableStorage
 from toolkit.targets import warn_of_row_security
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
     import pyarrow as pa
 
+    from toolkit.jsonvalue import JSONValue
     from toolkit.profiles import Profile
     from toolkit.storage.database import Database
+
+
+Reveal: TypeAlias = "bool | Sequence[str]"
+"""What `reveal=` takes: everything, nothing, or some columns, paths or keys."""
+
+_log: Final = logging.getLogger("toolkit.reveal")
 
 
 class ServiceBase:
@@ -50,10 +60,34 @@ class ServiceBase:
         self.variables = VariableStorage(database, self.archive)
         self.records = RecordStorage(database, self.archive)
 
-    def _policy(self, *, reveal: bool) -> MaskingPolicy | None:
-        if reveal and self.profile is not None and not self.profile.reveals:
-            raise RevealForbidden(f"the profile {self.profile.name!r} never shows secrets; leave out reveal=True")
-        return None if reveal else self.masking
+    def _view(self, reveal: Reveal, workflow_ids: WorkflowIds | None = None) -> View:
+        """Return what of a result is hidden: with the secrets of its workflows wherever they stand in it."""
+        if reveal is False:
+            return View(self.masking if workflow_ids is None else self._sweeping(workflow_ids))
+        if self.profile is not None and not self.profile.reveals:
+            raise RevealForbidden(f"the profile {self.profile.name!r} never shows secrets; leave out reveal=")
+        if reveal is True:
+            return EVERYTHING
+        if isinstance(reveal, str) or not all(isinstance(name, str) for name in reveal):
+            raise InvalidOption(f"reveal= takes True, or columns such as ['vars.api_token'], not {reveal!r}")
+        return View(self.masking if workflow_ids is None else self._sweeping(workflow_ids), tuple(reveal))
+
+    def _sweeping(self, workflow_ids: WorkflowIds) -> MaskingPolicy:
+        """Return the policy that also removes what the workflows' variables tell to be secret."""
+        table = self.variables.query(workflow_ids)
+        looked_at = frames.may_hide(table, ["key", "value"], self.masking)
+        found: set[str] = set()
+        rows = zip(table.column("key").to_pylist(), table.column("value").to_pylist(), looked_at, strict=True)
+        for key, text, look in rows:
+            if look and text is not None:
+                found |= self.masking.sensitive_texts(_value_or_text(text), key)
+        return self.masking.sweeping(found)
+
+    def _note(self, view: View, rows: int) -> None:
+        """Write down that secrets were shown: by whom, which columns, of how many rows; no value."""
+        if view.policy is None or view.revealed:
+            shown = ", ".join(view.revealed) or "all columns"
+            _log.info("%s was shown secrets in %s of %d rows", self.database.actor, shown, rows)
 
     def _seen(self, frame: pd.DataFrame, total: int | None = None) -> pd.DataFrame:
         """Have a frame keep how many rows there were, and say with none that this role may not be shown all."""
@@ -148,8 +182,18 @@ class ServiceBase:
         return self.undo(restore.last_change(self.archive, one), on_conflict)
 
 
+def _value_or_text(text: str) -> JSONValue:
+    """Read a value; text that is no JSON is searched as it is."""
+    try:
+        return jsonvalue.decode(text)
+    except CorruptValue:
+        return text
+
+
 def _policy_of(profile: Profile | None) -> MaskingPolicy:
-    return MaskingPolicy() if profile is None else MaskingPolicy(extra=profile.extra, allow=profile.allow)
+    if profile is None:
+        return MaskingPolicy()
+    return MaskingPolicy(profile.extra, profile.allow, profile.rules, profile.hide_paths)
 
 
 def of_workflows(table: pa.Table, workflow_ids: WorkflowIds) -> pa.Table:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, Unpack
+import functools
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final, TypeAlias, Unpack
 
 from toolkit import columns, frames
 from toolkit.errors import InvalidOption
@@ -80,12 +81,13 @@ class CheckingCalls(CombinedCalls):
         table = self.variables.query(workflow_id, VariableFilter(pattern=_union(judges)))
         keys = table.column(_KEY).to_pylist()
         found = []
+        policy = self._view(reveal, workflow_id).policy
         for row, (key, text) in enumerate(zip(keys, table.column(_VALUE).to_pylist(), strict=True)):
-            mask = self._mask(key, reveal=reveal)
+            mask = None if policy is None else functools.partial(policy.mask, name=key)
             for judge in [judge for pattern, judge in judges.values() if pattern.matches(key)]:
                 found += [(row, problem.path, problem) for problem in judge.problems_in(text, mask)]
         names = _names(workflow_id, _KEY)
-        frame = _frame(names, _cells(table, names, found))
+        frame = _frame(names, _cells(table, names, found), policy)
         missing = [name for name, (pattern, _) in judges.items() if not any(map(pattern.matches, keys))]
         frame.attrs.update(checked=len(keys), missing=missing)
         return frame
@@ -146,20 +148,16 @@ class CheckingCalls(CombinedCalls):
 
         judge = validation.validator(schema, "the records")
         selection = RecordFilter.of(pattern, **filters)
-        policy = self._policy(reveal=reveal)
+        policy = self._view(reveal, workflow_id).policy
         names = _names(workflow_id, _RECORD_ID)
         cells, checked = [], 0
         with self.database.read() as connection:
             for part in self.records.stream(connection, workflow_id, selection, _ROWS_AT_ONCE):
                 cells += _cells(part, names, _in_documents(judge, part, policy))
                 checked += part.num_rows
-        frame = _frame(names, cells)
+        frame = _frame(names, cells, policy)
         frame.attrs["checked"] = checked
         return frame
-
-    def _mask(self, name: str, *, reveal: bool) -> Callable[[Any], Any] | None:
-        policy = self._policy(reveal=reveal)
-        return None if policy is None else (lambda value: policy.mask(value, name))
 
 
 def _judges(schemas: Mapping[str, Schema]) -> dict[str, tuple[Pattern, SchemaValidator]]:
@@ -208,7 +206,10 @@ def _cells(table: pa.Table, names: list[str], found: list[_Found]) -> list[tuple
     return [(*one, *other) for one, other in zip(about, told, strict=True)]
 
 
-def _frame(names: list[str], cells: list[tuple[str, ...]]) -> pd.DataFrame:
+def _frame(names: list[str], cells: list[tuple[str, ...]], policy: MaskingPolicy | None) -> pd.DataFrame:
     import pandas as pd  # noqa: PLC0415 - not needed until a call needs it
 
+    if policy is not None:
+        # A key, an id and the names on a path can hold a secret, too.
+        cells = [tuple(map(policy.mask_text, row)) for row in cells]
     return pd.DataFrame(cells, columns=[*names, *PROBLEM_COLUMNS], dtype=frames.TEXT)

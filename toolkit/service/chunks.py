@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from toolkit.frames import DtypeBackend
-    from toolkit.masking import MaskingPolicy
+    from toolkit.masking import View
     from toolkit.storage.base import WorkflowIds
     from toolkit.storage.database import Database
 
@@ -37,8 +37,8 @@ class RecordChunks:
         Gives the parts of the read, as Arrow tables, within a transaction.
     workflow_ids : str, iterable of str, or Pattern
         As the read was given it.
-    policy : MaskingPolicy or None
-        Hides values by their names; None shows everything.
+    view : View
+        What is hidden.
     flatten : bool
         Whether documents become columns.
     wanted : sequence of str or None
@@ -63,7 +63,7 @@ class RecordChunks:
         database: Database,
         read: Callable[[sa.Connection], Iterator[pa.Table]],
         workflow_ids: WorkflowIds,
-        policy: MaskingPolicy | None,
+        view: View,
         *,
         flatten: bool,
         wanted: Sequence[str] | None,
@@ -73,7 +73,7 @@ class RecordChunks:
         self._database = database
         self._read = read
         self._workflow_ids = workflow_ids
-        self._policy = policy
+        self._view = view
         self._options: dict[str, Any] = {
             "flatten": flatten,
             "wanted": wanted,
@@ -87,7 +87,7 @@ class RecordChunks:
         connection = self._open.enter_context(self._database.read_apart())
         try:
             if self._options["flatten"]:
-                self._options["layout"] = self._layout(self._read(connection))
+                self._options["before"] = self._seen_before(self._read(connection))
             self._parts = self._read(connection)
             if self._database.has_one_connection:
                 # Nothing may stay open on the one connection that all calls share.
@@ -98,17 +98,17 @@ class RecordChunks:
             raise
         return self
 
-    def _layout(self, parts: Iterable[pa.Table]) -> frames.Layout:
-        flat = frames.Flat(self._policy, wanted=self._options["wanted"], history=self._options["history"])
+    def _seen_before(self, parts: Iterable[pa.Table]) -> frames.Flat:
+        flat = frames.Flat(self._view, wanted=self._options["wanted"], history=self._options["history"])
         for part in parts:
-            flat.add(frames.look(part, self._policy), keep=False)
-        return flat.layout
+            flat.add(frames.look(part, self._view), keep=False)
+        return flat
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
         if self._parts is None:
             raise InvalidOption("a read in chunks is a context manager: with service.query_records(…) as chunks: …")
         for part in self._parts:
-            yield frames.records(of_workflows(part, self._workflow_ids), self._policy, **self._options)
+            yield frames.records(of_workflows(part, self._workflow_ids), self._view, **self._options)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

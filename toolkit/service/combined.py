@@ -249,22 +249,45 @@ class CombinedCalls(IterationVariableCalls, RecordCalls, ClearCalls, TraceCalls)
         wanted = None if workflow_id is None else self.variables.workflow_id(workflow_id)
         return frames.plain_frame(self.archive.changes(wanted))
 
-    def setup_archive(self) -> None:
-        """Make the archive's own tables, where removed rows are kept.
+    def setup_archive(self, where: str | None = None) -> str:
+        """Make the archive, where removed rows are kept.
 
-        On PostgreSQL they stand in a schema `toolkit`, without grants to anybody else and with row security on.
+        On SQLite it is tables of the same file. On PostgreSQL it is a schema `toolkit`, without grants to anybody else
+        and with row security on; or, where the role may not make one, a file in the user's data directory that nobody
+        else may read.
+
+        Parameters
+        ----------
+        where : {"schema", "file"}, optional
+            On PostgreSQL; when left out, the schema if the role may make it, else the file.
+
+        Returns
+        -------
+        str
+            Where it is, for people.
 
         Raises
         ------
-        ReadOnly, PermissionMissing
+        ReadOnly
+        InvalidOption
+            For a file where the database has an archive of its own, and a schema while a file keeps changes.
+        PermissionMissing
+            For a schema that the role may not make.
+
+        Warns
+        -----
+        DataWarning
+            When the file lies in a git work tree.
 
         Examples
         --------
         >>> import toolkit
         >>> toolkit.connect(":memory:", create=True).setup_archive()
+        'tables of this file'
         """
-        self.archive.set_up()
+        made = self.archive.set_up(where)
         self.database.look()
+        return made
 
 
 def _margin(counts: Iterable[tuple[str, int]]) -> dict[str, int]:

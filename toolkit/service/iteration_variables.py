@@ -9,9 +9,10 @@ import pyarrow as pa
 
 from toolkit import columns, frames, keys, loops
 from toolkit.errors import InvalidOption
+from toolkit.masking import EVERYTHING
 from toolkit.model import OneOrMany, Receipt, VariableFilter
 from toolkit.patterns import Pattern
-from toolkit.service.base import of_workflows
+from toolkit.service.base import Reveal, of_workflows
 from toolkit.service.formatting import format_for_display
 from toolkit.service.variables import VariableCalls
 from toolkit.storage.base import literally
@@ -53,7 +54,7 @@ class IterationVariableCalls(VariableCalls):
         node: int | None = None,
         index: int | None = None,
         stale: bool | None = None,
-        reveal: bool = False,
+        reveal: Reveal = False,
     ) -> pd.DataFrame:
         """Return the iteration variables, such as `animal@iter:28:0:35:2`, with their suffix parsed.
 
@@ -74,8 +75,8 @@ class IterationVariableCalls(VariableCalls):
             Index within that node's loop, or within any loop when `node` is left out.
         stale : bool, optional
             Only those that are stale, or only those that are not.
-        reveal : bool, default False
-            Show secrets.
+        reveal : bool or sequence of str, default False
+            Show secrets: all of them, or those of some keys.
 
         Returns
         -------
@@ -107,7 +108,9 @@ class IterationVariableCalls(VariableCalls):
             table = everything.take(pa.array(places, pa.int64()))
             chosen = [key for place in places if (key := parsed[place]) is not None]
             why = self._why_stale(table.column(columns.WORKFLOW_ID).to_pylist(), chosen)
-        frame = frames.variables(of_workflows(table, workflow_id), self._policy(reveal=reveal))
+        view = self._view(reveal, workflow_id)
+        frame = frames.variables(of_workflows(table, workflow_id), view)
+        self._note(view, len(frame))
         laid_out = _laid_out(frame, chosen, why)
         return laid_out if stale is None else laid_out[laid_out["stale"] == stale].reset_index(drop=True)
 
@@ -130,7 +133,7 @@ class IterationVariableCalls(VariableCalls):
     def _values(self, workflow_ids: Sequence[str], some: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Read the real values of some variables: whether an array is too short is no matter of masks."""
         table = self.variables.query(Pattern(tuple(workflow_ids), ()), VariableFilter.of(keys=some))
-        frame = frames.variables(table, None)
+        frame = frames.variables(table, EVERYTHING)
         values: dict[str, dict[str, Any]] = {}
         for workflow_id, key, value in zip(frame[columns.WORKFLOW_ID], frame["key"], frame["value"], strict=True):
             values.setdefault(workflow_id, {})[key] = value

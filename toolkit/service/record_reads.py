@@ -11,7 +11,7 @@ from toolkit import columns, frames
 from toolkit.errors import InvalidOption
 from toolkit.model import OneOrMany, RecordFilter, RecordFilterOptions
 from toolkit.patterns import Pattern, PatternLike
-from toolkit.service.base import ServiceBase, of_workflows
+from toolkit.service.base import Reveal, ServiceBase, of_workflows
 from toolkit.service.chunks import RecordChunks
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class RecordReadCalls(ServiceBase):
         chunksize: None = None,
         dtype_backend: DtypeBackend | None = None,
         as_arrow: Literal[False] = False,
-        reveal: bool = False,
+        reveal: Reveal = False,
         **filters: Unpack[RecordFilterOptions],
     ) -> pd.DataFrame: ...
 
@@ -59,7 +59,7 @@ class RecordReadCalls(ServiceBase):
         columns: Sequence[str] | str | None = None,
         limit: int | None = None,
         as_arrow: Literal[True],
-        reveal: bool = False,
+        reveal: Reveal = False,
         **filters: Unpack[RecordFilterOptions],
     ) -> pa.Table: ...
 
@@ -74,7 +74,7 @@ class RecordReadCalls(ServiceBase):
         limit: int | None = None,
         chunksize: int,
         dtype_backend: DtypeBackend | None = None,
-        reveal: bool = False,
+        reveal: Reveal = False,
         **filters: Unpack[RecordFilterOptions],
     ) -> RecordChunks: ...
 
@@ -101,7 +101,7 @@ class RecordReadCalls(ServiceBase):
         chunksize: int | None = None,
         dtype_backend: DtypeBackend | None = None,
         as_arrow: bool = False,
-        reveal: bool = False,
+        reveal: Reveal = False,
     ) -> pd.DataFrame | RecordChunks | pa.Table:
         """Return records as a DataFrame.
 
@@ -139,8 +139,8 @@ class RecordReadCalls(ServiceBase):
             As in pandas; columns that are `object` below stay so.
         as_arrow : bool, default False
             Return the flat table as Arrow has it; what is `object` below is JSON text there, of type `arrow.json`.
-        reveal : bool, default False
-            Show secrets.
+        reveal : bool or sequence of str, default False
+            Show secrets: all of them, or those in some columns or below some paths, such as `["vars.api_token"]`.
 
         Returns
         -------
@@ -181,7 +181,7 @@ class RecordReadCalls(ServiceBase):
         )
         wanted, history = _wanted(columns, flatten=flatten)
         frames.check_backend(dtype_backend)
-        policy = self._policy(reveal=reveal)
+        view = self._view(reveal, workflow_id)
         shape: dict[str, Any] = {"flatten": flatten, "wanted": wanted, "history": history}
         shape["dtype_backend"] = dtype_backend
         # A flat frame leaves out the history unless it is asked for, so that it need not be sent.
@@ -192,13 +192,16 @@ class RecordReadCalls(ServiceBase):
             size = _chunksize(chunksize)
             parts = functools.partial(self.records.stream, workflow_ids=workflow_id, selection=selection)
             return RecordChunks(
-                self.database, functools.partial(parts, rows_at_once=size, **read), workflow_id, policy, **shape
+                self.database, functools.partial(parts, rows_at_once=size, **read), workflow_id, view, **shape
             )
         with self._one_moment(read["limit"]), self.records.parts(workflow_id, selection, **read) as tables:
             found = (of_workflows(table, workflow_id) for table in tables)
             if as_arrow:
-                return frames.arrow_records(found, policy, wanted=wanted, history=history)
-            frame = frames.records(found, policy, **shape)
+                table = frames.arrow_records(found, view, wanted=wanted, history=history)
+                self._note(view, len(table))
+                return table
+            frame = frames.records(found, view, **shape)
+            self._note(view, len(frame))
             cut = read["limit"] == len(frame)
             return self._seen(frame, self._total(workflow_id, selection) if cut else None)
 
@@ -260,7 +263,7 @@ class RecordReadCalls(ServiceBase):
         groups = (by,) if isinstance(by, str) else tuple(by)
         return frames.plain_frame(self.records.count(workflow_id, RecordFilter.of(pattern, **filters), groups))
 
-    def get_record(self, workflow_id: WorkflowId, record_id: str, *, reveal: bool = False) -> dict[str, Any] | None:
+    def get_record(self, workflow_id: WorkflowId, record_id: str, *, reveal: Reveal = False) -> dict[str, Any] | None:
         """Return one record.
 
         Parameters
@@ -269,8 +272,8 @@ class RecordReadCalls(ServiceBase):
             The workflow.
         record_id : str
             The record, literally.
-        reveal : bool, default False
-            Show secrets.
+        reveal : bool or sequence of str, default False
+            Show secrets: all of them, or those in some columns or below some paths, such as `["vars.api_token"]`.
 
         Returns
         -------
@@ -290,12 +293,15 @@ class RecordReadCalls(ServiceBase):
         rows_found = frames.to_dicts(frame)
         return rows_found[0] if rows_found else None
 
-    def _literal_records(self, workflow_id: WorkflowId, ids: Sequence[str], *, reveal: bool) -> pd.DataFrame:
+    def _literal_records(self, workflow_id: WorkflowId, ids: Sequence[str], *, reveal: Reveal) -> pd.DataFrame:
         table = self.records.query(Pattern((self.records.workflow_id(workflow_id),), ()), RecordFilter.of(ids=ids))
-        policy = self._policy(reveal=reveal)
-        return frames.records(table.drop_columns([columns.WORKFLOW_ID]), policy, flatten=False)
+        view = self._view(reveal, Pattern((self.records.workflow_id(workflow_id),), ()))
+        self._note(view, len(table))
+        return frames.records(table.drop_columns([columns.WORKFLOW_ID]), view, flatten=False)
 
-    def get_records_by_ids(self, workflow_id: WorkflowId, ids: Iterable[str], *, reveal: bool = False) -> pd.DataFrame:
+    def get_records_by_ids(
+        self, workflow_id: WorkflowId, ids: Iterable[str], *, reveal: Reveal = False
+    ) -> pd.DataFrame:
         """Return records in the order in which their ids are given.
 
         Parameters
@@ -304,8 +310,8 @@ class RecordReadCalls(ServiceBase):
             The workflow.
         ids : iterable of str
             Literal record ids; an empty list gives an empty frame.
-        reveal : bool, default False
-            Show secrets.
+        reveal : bool or sequence of str, default False
+            Show secrets: all of them, or those in some columns or below some paths, such as `["vars.api_token"]`.
 
         Returns
         -------
@@ -326,11 +332,16 @@ class RecordReadCalls(ServiceBase):
         >>> list(frame["record_id"]), frame.attrs["missing"]
         (['a_2', 'a_1'], ['a_9'])
         """
-        asked = RecordFilter.of(ids=ids).ids or ()
-        frame = self.query_records(workflow_id, ids=asked, reveal=reveal)
+        chosen = RecordFilter.of(ids=ids)
+        asked = chosen.ids or ()
+        with self.database.read():
+            frame = self.query_records(workflow_id, ids=asked, reveal=reveal)
+            # An id in the frame may be masked: which row it names is told by the ids themselves, in the same order.
+            found = self.records.query(workflow_id, chosen, places=[]).column("record_id").to_pylist()
         place = {name: position for position, name in enumerate(asked)}
-        ordered = frame.sort_values("record_id", key=lambda column: column.map(place), ignore_index=True)
-        ordered.attrs["missing"] = sorted(set(asked).difference(ordered["record_id"]), key=place.__getitem__)
+        order = sorted(range(len(found)), key=lambda row: place[found[row]])
+        ordered = frame.take(order).reset_index(drop=True)
+        ordered.attrs["missing"] = sorted(set(asked).difference(found), key=place.__getitem__)
         return ordered
 
 

@@ -9,6 +9,7 @@ from toolkit import columns, frames, jsonvalue
 from toolkit.errors import ToolkitError
 from toolkit.service.record_reads import RecordReadCalls
 from toolkit.storage import rows
+from toolkit.storage.given import Listed, Records
 from toolkit.storage.merge import Patch, check_patch
 
 if TYPE_CHECKING:
@@ -129,8 +130,9 @@ class RecordCalls(RecordReadCalls):
         >>> service.create_records("nightly", [{"record_id": "a_1", "fields.n": 1}, {"record_id": "a_2"}])
         2
         """
-        listed = rows.record_rows(frames.to_rows(frame_or_iterable), literal=literal)
-        return self.records.create_many(workflow_id, listed, mode=mode, archive=archive)
+        of_frame = frames.frame_rows(frame_or_iterable)
+        given = Listed(list(frame_or_iterable)) if of_frame is None else of_frame
+        return self.records.create_many(workflow_id, Records(given, literal=literal), mode=mode, archive=archive)
 
     def update_record(
         self,
@@ -221,7 +223,7 @@ class RecordCalls(RecordReadCalls):
         """
         pairs = patches.items() if isinstance(patches, Mapping) else patches
         checked = [(record_id, _checked(record_id, patch, literal=literal)) for record_id, patch in pairs]
-        return len(self.records.update_many(workflow_id, checked))
+        return self.records.update_many(workflow_id, checked)
 
     def delete_record(
         self, workflow_id: WorkflowId, record_id: str, *, reason: str | None = None, archive: bool = True

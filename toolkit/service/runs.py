@@ -216,7 +216,7 @@ class RunCalls(IterationCalls, CheckingCalls, CompareCalls):
         with self.database.read():
             workflows = self.list_workflows(chosen)
             variables = self.variables.query(chosen, VariableFilter.of(keys=[RUN_VARIABLE]))
-        return _listed(workflows, frames.variables(variables, None))
+        return _listed(workflows, frames.variables(variables, self._view(reveal=False)))
 
     def _import(
         self,

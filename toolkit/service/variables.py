@@ -9,7 +9,7 @@ from toolkit import frames, jsonvalue
 from toolkit.errors import InvalidValue
 from toolkit.masking import Secret
 from toolkit.model import Receipt, VariableChange, VariableFilter
-from toolkit.service.base import ServiceBase, of_workflows
+from toolkit.service.base import Reveal, ServiceBase, of_workflows
 from toolkit.storage.base import WorkflowId, WorkflowIds, encode_for_writing, literally
 from toolkit.storage.variables import check_key
 
@@ -37,7 +37,7 @@ class VariableCalls(ServiceBase):
         contains: str | None = None,
         node: int | None = None,
         category: str | None = None,
-        reveal: bool = False,
+        reveal: Reveal = False,
     ) -> pd.DataFrame:
         """Return variables as a DataFrame.
 
@@ -55,8 +55,8 @@ class VariableCalls(ServiceBase):
             Position of a node: `node4`, `node4.…` and `node4@…`, never `node40`.
         category : {"iteration", "node", "custom"}, optional
             One category of keys.
-        reveal : bool, default False
-            Show secrets.
+        reveal : bool or sequence of str, default False
+            Show secrets: all of them, or those of some keys.
 
         Returns
         -------
@@ -81,10 +81,12 @@ class VariableCalls(ServiceBase):
         """
         selection = VariableFilter.of(pattern, keys=keys, contains=contains, node=node, category=category)
         table = self.variables.query(workflow_id, selection)
-        return self._seen(frames.variables(of_workflows(table, workflow_id), self._policy(reveal=reveal)))
+        view = self._view(reveal, workflow_id)
+        self._note(view, len(table))
+        return self._seen(frames.variables(of_workflows(table, workflow_id), view))
 
     def get_variable(
-        self, workflow_id: WorkflowId, key: str, default: Any = None, *, reveal: bool = False
+        self, workflow_id: WorkflowId, key: str, default: Any = None, *, reveal: Reveal = False
     ) -> JSONValue | Secret:
         """Return the value of one variable.
 
@@ -96,8 +98,8 @@ class VariableCalls(ServiceBase):
             The variable. `"all"` gives a dict of every variable; `service.variables.read` reads one of that name.
         default : object, optional
             What to return when there is no such variable; `0`, `False`, `""` and `None` come back as they are.
-        reveal : bool, default False
-            Show secrets.
+        reveal : bool or sequence of str, default False
+            Show secrets: all of them, or those of some keys.
 
         Returns
         -------
@@ -119,14 +121,17 @@ class VariableCalls(ServiceBase):
         value = self.variables.read(workflow_id, check_key(key), _MISSING)
         if value is _MISSING:
             return default
-        policy = self._policy(reveal=reveal)
-        if policy is None:
+        view = self._view(reveal, workflow_id)
+        if view.policy is None or view.shows(key):
+            self._note(view, 1)
             return value
-        return Secret(value) if policy.hides(key, value) else policy.mask(value, key)
+        return Secret(value) if view.policy.hides(key, value) else view.policy.mask(value, key)
 
-    def _all_variables(self, workflow_id: WorkflowId, *, reveal: bool) -> dict[str, JSONValue]:
+    def _all_variables(self, workflow_id: WorkflowId, *, reveal: Reveal) -> dict[str, JSONValue]:
         one = self._one(workflow_id, f"get_variable(…, {ALL!r})")
-        frame = frames.variables(self.variables.query(literally(one)), self._policy(reveal=reveal))
+        view = self._view(reveal, literally(one))
+        frame = frames.variables(self.variables.query(literally(one)), view)
+        self._note(view, len(frame))
         return dict(zip(frame["key"], frame["value"], strict=True))
 
     def set_variable(
