@@ -234,7 +234,6 @@ def test_retry_failed_archives_the_former_rows(service: Service, workflow_id: st
     create(service, workflow_id, 2, status="failed", error_message="timeout", updated_at="2026-01-01")
     before = [record(service, workflow_id, name) for name in ("a_000", "a_001")]
     receipt = service.retry_failed(workflow_id)
-    service.delete_all_records(workflow_id)
     assert receipt.undo().records == 2
     assert [record(service, workflow_id, name) for name in ("a_000", "a_001")] == before
 

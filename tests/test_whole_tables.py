@@ -170,6 +170,14 @@ def test_what_is_not_committed_yet_is_seen_by_its_own_change(
         assert len(service.query_records(filled)) == NUMBER + 1
 
 
+def test_a_whole_table_is_seen_in_the_trace(service: toolkit.UnifiedDataService, filled: str, whole: None) -> None:
+    with service.trace() as trace:
+        service.query_records(filled)
+    last = [each for each in trace if "workflow_records" in each.text][-1]
+    assert (last.rows, last.failed) == (NUMBER, False)
+    assert last.seconds > 0
+
+
 def test_the_arrow_table_has_the_columns_of_the_frame(service: toolkit.UnifiedDataService, filled: str) -> None:
     frame = service.query_records(filled, columns="all")
     table = service.query_records(filled, columns="all", as_arrow=True)

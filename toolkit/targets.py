@@ -274,7 +274,7 @@ def _server(text: str, read_only: str | None) -> Database:
         connect_args={**options, "prepare_threshold": None},
     )
     database = Database(engine, _server_place(url), read_only=read_only)
-    database.arrow_source = ArrowSource(url, options, SETTINGS)
+    database.arrow_source = ArrowSource(engine, options, SETTINGS)
     return database
 
 

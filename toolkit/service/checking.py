@@ -81,7 +81,7 @@ class CheckingCalls(CombinedCalls):
         table = self.variables.query(workflow_id, VariableFilter(pattern=_union(judges)))
         keys = table.column(_KEY).to_pylist()
         found = []
-        policy = self._view(reveal, workflow_id).policy
+        policy = self._view(reveal).policy
         for row, (key, text) in enumerate(zip(keys, table.column(_VALUE).to_pylist(), strict=True)):
             mask = None if policy is None else functools.partial(policy.mask, name=key)
             for judge in [judge for pattern, judge in judges.values() if pattern.matches(key)]:
@@ -148,7 +148,7 @@ class CheckingCalls(CombinedCalls):
 
         judge = validation.validator(schema, "the records")
         selection = RecordFilter.of(pattern, **filters)
-        policy = self._view(reveal, workflow_id).policy
+        policy = self._view(reveal).policy
         names = _names(workflow_id, _RECORD_ID)
         cells, checked = [], 0
         with self.database.read() as connection:
@@ -210,6 +210,7 @@ def _frame(names: list[str], cells: list[tuple[str, ...]], policy: MaskingPolicy
     import pandas as pd  # noqa: PLC0415 - not needed until a call needs it
 
     if policy is not None:
-        # A key, an id and the names on a path can hold a secret, too.
-        cells = [tuple(map(policy.mask_text, row)) for row in cells]
+        # A key, an id and the names on a path can hold a secret, too; rule and message are the toolkit's own.
+        own = len(names) + 1
+        cells = [(*map(policy.mask_text, row[:own]), *row[own:]) for row in cells]
     return pd.DataFrame(cells, columns=[*names, *PROBLEM_COLUMNS], dtype=frames.TEXT)

@@ -81,7 +81,8 @@ class VariableCalls(ServiceBase):
         """
         selection = VariableFilter.of(pattern, keys=keys, contains=contains, node=node, category=category)
         table = self.variables.query(workflow_id, selection)
-        view = self._view(reveal, workflow_id)
+        # All variables tell all secrets by themselves.
+        view = self._view(reveal, None if selection == VariableFilter() else workflow_id)
         self._note(view, len(table))
         return self._seen(frames.variables(of_workflows(table, workflow_id), view))
 
@@ -121,7 +122,8 @@ class VariableCalls(ServiceBase):
         value = self.variables.read(workflow_id, check_key(key), _MISSING)
         if value is _MISSING:
             return default
-        view = self._view(reveal, workflow_id)
+        # What holds no text can hold no secret of another variable.
+        view = self._view(reveal, workflow_id if isinstance(value, str | list | dict) else None)
         if view.policy is None or view.shows(key):
             self._note(view, 1)
             return value
@@ -129,7 +131,7 @@ class VariableCalls(ServiceBase):
 
     def _all_variables(self, workflow_id: WorkflowId, *, reveal: Reveal) -> dict[str, JSONValue]:
         one = self._one(workflow_id, f"get_variable(…, {ALL!r})")
-        view = self._view(reveal, literally(one))
+        view = self._view(reveal)
         frame = frames.variables(self.variables.query(literally(one)), view)
         self._note(view, len(frame))
         return dict(zip(frame["key"], frame["value"], strict=True))

@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy.dialects.postgresql import psycopg
 
 from toolkit.ahead import ahead
+from toolkit.storage.trace import beside
 from toolkit.storage.translation import from_arrow_driver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     import pyarrow as pa
+
+    from toolkit.storage.trace import Statement
     import sqlalchemy as sa
 
 _BATCH_BYTES: Final = 4_000_000
@@ -39,15 +42,17 @@ class ArrowSource:
 
     Parameters
     ----------
-    url : sqlalchemy.URL
-        Of the server.
+    engine : sqlalchemy.Engine
+        Connected to the server by a URL.
     options : mapping of str to str
         Parameters of libpq beside those of the URL.
     settings : mapping of str to str
         Of every transaction.
     """
 
-    def __init__(self, url: sa.URL, options: Mapping[str, str], settings: Mapping[str, str]) -> None:
+    def __init__(self, engine: sa.Engine, options: Mapping[str, str], settings: Mapping[str, str]) -> None:
+        url = engine.url
+        self._engine = engine
         self._url = url.set(drivername="postgresql").update_query_dict({**options, **_texts(url.query)})
         self._settings = settings
 
@@ -78,8 +83,8 @@ class ArrowSource:
             with connection.cursor() as cursor:
                 self._begin(cursor, values, snapshot)
                 cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH_BYTES)})
-                with ahead(_batches(cursor, text), cursor.adbc_cancel) as batches:
-                    yield batches
+                with beside(self._engine, text) as noted, ahead(_batches(cursor, text), cursor.adbc_cancel) as batches:
+                    yield _counted(batches, noted)
         finally:
             # Whatever happened, the server is left without a transaction.
             _close(connection)
@@ -126,6 +131,13 @@ def _batches(cursor: Any, text: str) -> Iterator[pa.RecordBatch]:
         yield from cursor.fetch_record_batch()
     except (_driver_error(), pa.ArrowException, OSError) as error:
         raise from_arrow_driver(error) from None
+
+
+def _counted(batches: Iterator[pa.RecordBatch], noted: Statement) -> Iterator[pa.RecordBatch]:
+    noted.rows = 0
+    for batch in batches:
+        noted.rows += batch.num_rows
+        yield batch
 
 
 def _close(connection: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sqlite3
 import threading
 import time
@@ -76,6 +77,11 @@ class Trace:
             self.statements.append(statement)
             _count_rows(cursor, statement)
 
+    def note(self, statement: Statement) -> None:
+        """Note a statement that the driver ran by itself."""
+        if threading.get_ident() == self._thread:
+            self.statements.append(dataclasses.replace(statement))
+
     def fail(self, context: sa.engine.ExceptionContext) -> None:
         """Note a statement that the database refused."""
         if context.statement is not None and threading.get_ident() == self._thread:
@@ -120,6 +126,36 @@ def _count_as_fetched(cursor: sqlite3.Cursor, statement: Statement) -> None:
     cursor.row_factory = counted
 
 
+_running: Final[dict[sa.Engine, list[Trace]]] = {}
+
+
+@contextmanager
+def beside(engine: sa.Engine, text: str) -> Iterator[Statement]:
+    """Note a statement that the driver runs by itself, past SQLAlchemy, where somebody watches.
+
+    Parameters
+    ----------
+    engine : sqlalchemy.Engine
+        Of the connection.
+    text : str
+        The statement, without a value.
+
+    Yields
+    ------
+    Statement
+        To be told the number of rows.
+    """
+    begin = time.perf_counter()
+    statement = Statement(text, 0.0, failed=True)
+    try:
+        yield statement
+        statement.failed = False
+    finally:
+        statement.seconds = time.perf_counter() - begin
+        for trace in _running.get(engine, ()):
+            trace.note(statement)
+
+
 AnyTrace = TypeVar("AnyTrace", bound=Trace)
 
 
@@ -146,8 +182,10 @@ def traced(database: Database, trace: AnyTrace) -> Iterator[AnyTrace]:
     }
     for event, listener in listeners.items():
         sa.event.listen(database.engine, event, listener)
+    _running[database.engine] = [*_running.get(database.engine, ()), trace]
     try:
         yield trace
     finally:
+        _running[database.engine] = [one for one in _running[database.engine] if one is not trace]
         for event, listener in listeners.items():
             sa.event.remove(database.engine, event, listener)
