@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from toolkit import columns, paths
 from toolkit.errors import DataWarning
-from toolkit.frames.hiding import revealed_in
+from toolkit.frames.hiding import hidden_in_texts, revealed_in
 from toolkit.jsontexts import decode_texts, delicate
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ class Looked:
     ----------
     table : pyarrow.Table
         As the storage gives it.
+    front : pyarrow.Table
+        The columns of it that are no document, with what is secret in their texts hidden.
     hiding : dict of str to (pyarrow.Array or None)
         For each column of JSON text, in which rows something could be hidden; None for none.
     delicate : dict of str to (pyarrow.Array or None)
@@ -46,11 +48,12 @@ class Looked:
     """
 
     table: pa.Table
+    front: pa.Table
     hiding: dict[str, pa.Array | None]
     delicate: dict[str, pa.Array | None]
 
     def slice(self, start: int, length: int) -> Looked:
-        """Return some of the rows.
+        """Return some of the rows, with the front of all.
 
         Parameters
         ----------
@@ -65,7 +68,7 @@ class Looked:
             {name: None if flags is None else flags.slice(start, length) for name, flags in each.items()}
             for each in (self.hiding, self.delicate)
         )
-        return Looked(self.table.slice(start, length), hiding, found)
+        return Looked(self.table.slice(start, length), self.front, hiding, found)
 
 
 def look(table: pa.Table, view: View) -> Looked:
@@ -85,7 +88,18 @@ def look(table: pa.Table, view: View) -> Looked:
     texts = {name: _whole(table.column(name)) for name in table.column_names if name not in FRONT and name != ORDER}
     policy = view.policy
     hiding = {name: None if policy is None else _may_hide(text, name, policy) for name, text in texts.items()}
-    return Looked(table, hiding, {name: delicate(text) for name, text in texts.items()})
+    front = _hidden_front(table.select([name for name in table.column_names if name in FRONT]), view)
+    return Looked(table, front, hiding, {name: delicate(text) for name, text in texts.items()})
+
+
+def _hidden_front(front: pa.Table, view: View) -> pa.Table:
+    if view.policy is None:
+        return front
+    trigger = view.policy.text_trigger
+    for position, (name, column) in enumerate(zip(front.column_names, front.columns, strict=True)):
+        if column.type == pa.string() and not view.shows(name):
+            front = front.set_column(position, name, hidden_in_texts(column, view.policy, trigger))
+    return front
 
 
 def masked_documents(records: Looked, view: View, found: set[str]) -> list[JSONValue]:

@@ -124,6 +124,7 @@ class Flat:
         self._wanted = wanted
         self._history = history or asks_for_history(wanted)
         self._front: list[pa.Table] = []
+        self._keys: list[pa.Table] = []
         self._pieces: list[tuple[int, dict[str, Piece]]] = []
 
     def add(self, records: Looked, *, keep: bool = True) -> None:
@@ -138,7 +139,8 @@ class Flat:
         """
         table = records.table
         if keep:
-            self._front.append(_front(table))
+            self._front.append(records.front)
+            self._keys.append(_keys(table))
         for start in range(0, len(table), _AT_ONCE):
             part = records.slice(start, _AT_ONCE)
             pieces = self._flatten(part)
@@ -164,8 +166,8 @@ class Flat:
         int
         """
         front = pa.concat_tables(self._front)
-        places = _places_in_order(front)
-        made: dict[str, Any] = {name: front.column(name) for name in front.column_names if name != ORDER}
+        places = _places_in_order(pa.concat_tables(self._keys))
+        made: dict[str, Any] = dict(zip(front.column_names, front.columns, strict=True))
         made |= {name: self._column(name) for name in self.layout.names}
         made = hidden_in_columns(made, self._view, self.secrets)
         if self._wanted is not None:
@@ -182,7 +184,7 @@ class Flat:
 
 
 def hidden_in_columns(made: dict[str, Any], view: View, secrets: Iterable[str]) -> dict[str, Any]:
-    """Hide what is secret in record columns, and wherever a secret of one place stands at another.
+    """Hide the secrets of one place wherever they stand at another.
 
     Parameters
     ----------
@@ -200,25 +202,24 @@ def hidden_in_columns(made: dict[str, Any], view: View, secrets: Iterable[str]) 
     if view.policy is None:
         return made
     policy = view.policy.sweeping(secrets)
-    swept = policy is not view.policy
+    if policy is view.policy:
+        return made
+    names = without_twins(name if name in FRONT else hidden_name(name, policy) for name in made)
     shown: dict[str, Any] = {}
-    names = without_twins(hidden_name(name, policy) if swept and name not in FRONT else name for name in made)
     for name, (old, column) in zip(names, made.items(), strict=True):
         if view.shows(old):
             shown[name] = column
         elif not isinstance(column, pa.ChunkedArray):
-            shown[name] = objects(hidden_in_values(column, policy)) if swept else column
-        elif column.type != pa.string():
-            shown[name] = column
-        elif old in FRONT:
-            shown[name] = hidden_in_texts(column, policy, policy.text_trigger)
+            shown[name] = objects(hidden_in_values(column, policy))
         else:
-            shown[name] = hidden_in_texts(column, policy, policy.sweep_trigger) if swept else column
+            text = column.type == pa.string()
+            shown[name] = hidden_in_texts(column, policy, policy.sweep_trigger) if text else column
     return shown
 
 
-def _front(table: pa.Table) -> pa.Table:
-    return table.select([name for name in table.column_names if name in FRONT or name == ORDER])
+def _keys(table: pa.Table) -> pa.Table:
+    """Return what rows are sorted by: their real ids, which may be masked in the result."""
+    return table.select([name for name in (ORDER, "record_id", columns.WORKFLOW_ID) if name in table.column_names])
 
 
 def _plain(piece: Piece | None, length: int) -> Iterable[Any]:
@@ -235,13 +236,12 @@ def _typed(piece: Piece | None, length: int, kind: pa.DataType) -> pa.Array:
     return pa.array([None if value is None else float(value) for value in piece.cells], kind)
 
 
-def _places_in_order(front: pa.Table) -> Any:
+def _places_in_order(keys: pa.Table) -> Any:
     """Return where each row of the result stands now, or None when the rows are in order."""
-    if ORDER not in front.column_names:
+    if ORDER not in keys.column_names:
         return None
     # Nulls come last, which is where Arrow puts them.
-    keys = [name for name in (ORDER, "record_id", columns.WORKFLOW_ID) if name in front.column_names]
-    found = pc.sort_indices(front, sort_keys=[(name, "ascending") for name in keys])
+    found = pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in keys.column_names])
     places = found.to_numpy()
     return None if (places[1:] > places[:-1]).all() else places
 
@@ -332,18 +332,20 @@ def _flat(parts: Iterable[pa.Table], view: View, flat: Flat) -> tuple[dict[str, 
 def _whole(parts: Iterable[pa.Table], view: View) -> tuple[dict[str, Any], int]:
     """Return the record columns, and the documents as Python objects."""
     fronts: list[pa.Table] = []
+    keys: list[pa.Table] = []
     documents: list[Any] = []
     real: list[Any] = []
     secrets: set[str] = set()
     masked = View(view.policy)
     with many_objects():
         for part in one_ahead(parts, functools.partial(look, view=masked)):
-            fronts.append(_front(part.table))
+            fronts.append(part.front)
+            keys.append(_keys(part.table))
             documents += masked_documents(part, masked, secrets)
             real += masked_documents(part, EVERYTHING, secrets) if view.revealed else []
     front = pa.concat_tables(fronts)
-    places = _places_in_order(front)
-    made: dict[str, Any] = {name: front.column(name) for name in front.column_names if name != ORDER}
+    places = _places_in_order(pa.concat_tables(keys))
+    made: dict[str, Any] = dict(zip(front.column_names, front.columns, strict=True))
     made = hidden_in_columns({**made, columns.DATA: objects(documents)}, view, secrets)
     if view.revealed:
         # Last, so that what was asked for is not swept away again.
