@@ -22,7 +22,7 @@ _DIGITS_OF_AN_INTEGER: Final = 18
 # The quick reader takes an integer beyond 64 bits for a double, and any number for the nearest double, which gives 15
 # digits back whatever they are. So text is looked at closely when it holds more digits than that where a number can
 # begin, or a large exponent. (Digits inside a text that follow a space only cost time.)
-_DELICATE: Final = r"(?:^|[\[:,\s])-?(?:{})".format(
+DELICATE: Final = r"(?:^|[\[:,\s])-?(?:{})".format(
     "|".join(
         [
             f"[0-9]{{{_DIGITS_OF_AN_INTEGER + 1}}}",
@@ -35,6 +35,7 @@ _DELICATE: Final = r"(?:^|[\[:,\s])-?(?:{})".format(
         ]
     )
 )
+"""What a JSON text matches that may hold such a number."""
 _SPACES: Final = b" \t\n\r"
 
 
@@ -56,7 +57,7 @@ def delicate(texts: pa.Array) -> pa.Array | None:
     >>> delicate(pa.array(['{"n": 17}', "12345678901234567890"])).to_pylist()
     [False, True]
     """
-    found = pc.match_substring_regex(texts, _DELICATE)
+    found = pc.match_substring_regex(texts, DELICATE)
     return found if pc.any(found).as_py() else None
 
 

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from toolkit import columns, paths
 from toolkit.errors import DataWarning
 from toolkit.frames.hiding import hidden_in_texts, revealed_in
-from toolkit.jsontexts import decode_texts, delicate
+from toolkit.jsontexts import DELICATE, decode_texts, delicate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -85,11 +85,22 @@ def look(table: pa.Table, view: View) -> Looked:
     -------
     Looked
     """
-    texts = {name: _whole(table.column(name)) for name in table.column_names if name not in FRONT and name != ORDER}
-    policy = view.policy
-    hiding = {name: None if policy is None else _may_hide(text, name, policy) for name, text in texts.items()}
+    hiding, closely = {}, {}
+    for name in (name for name in table.column_names if name not in FRONT and name != ORDER):
+        hiding[name], closely[name] = _looked_at(_whole(table.column(name)), name, view.policy)
     front = _hidden_front(table.select([name for name in table.column_names if name in FRONT]), view)
-    return Looked(table, front, hiding, {name: delicate(text) for name, text in texts.items()})
+    return Looked(table, front, hiding, closely)
+
+
+def _looked_at(texts: pa.Array, name: str, policy: MaskingPolicy | None) -> tuple[pa.Array | None, pa.Array | None]:
+    if policy is None:
+        return None, delicate(texts)
+    if policy.trigger is not None and not re.search(policy.trigger, name, re.IGNORECASE):
+        # Most texts need neither, which one look tells.
+        either = pc.match_substring_regex(texts, f"{policy.trigger}|{DELICATE}", ignore_case=True)
+        if not pc.any(either).as_py():
+            return None, None
+    return _may_hide(texts, name, policy), delicate(texts)
 
 
 def _hidden_front(front: pa.Table, view: View) -> pa.Table:

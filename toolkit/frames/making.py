@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 DtypeBackend: TypeAlias = Literal["numpy_nullable", "pyarrow"]
 
 _AT_ONCE: Final = 1_000
-"""Documents decoded at a time: as Python objects they stay in the processor's cache until they are columns."""
+"""Documents decoded at a time: as Python objects they stay in the processor's cache until they are columns. Places are
+columns already."""
 
 JSON: Final = pa.json_(pa.string())
 """The Arrow type of a column whose values no other type holds as they are: JSON text, said to be so."""
@@ -141,8 +142,9 @@ class Flat:
         if keep:
             self._front.append(records.front)
             self._keys.append(_keys(table))
-        for start in range(0, len(table), _AT_ONCE):
-            part = records.slice(start, _AT_ONCE)
+        at_once = _AT_ONCE if columns.DATA in table.column_names else max(len(table), 1)
+        for start in range(0, len(table), at_once):
+            part = records.slice(start, at_once)
             pieces = self._flatten(part)
             self.layout.add(pieces)
             if keep:

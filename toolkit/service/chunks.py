@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 from toolkit import frames
 from toolkit.errors import InvalidOption
-from toolkit.service.base import of_workflows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
     from toolkit.frames import DtypeBackend
     from toolkit.masking import View
-    from toolkit.storage.base import WorkflowIds
     from toolkit.storage.database import Database
 
 
@@ -35,8 +33,6 @@ class RecordChunks:
         Open.
     read : callable
         Gives the parts of the read, as Arrow tables, within a transaction.
-    workflow_ids : str, iterable of str, or Pattern
-        As the read was given it.
     view : View
         What is hidden.
     flatten : bool
@@ -62,7 +58,6 @@ class RecordChunks:
         self,
         database: Database,
         read: Callable[[sa.Connection], Iterator[pa.Table]],
-        workflow_ids: WorkflowIds,
         view: View,
         *,
         flatten: bool,
@@ -72,7 +67,6 @@ class RecordChunks:
     ) -> None:
         self._database = database
         self._read = read
-        self._workflow_ids = workflow_ids
         self._view = view
         self._options: dict[str, Any] = {
             "flatten": flatten,
@@ -82,12 +76,14 @@ class RecordChunks:
         }
         self._open = ExitStack()
         self._parts: Iterable[pa.Table] | None = None
+        self._rows: int | None = None
 
     def __enter__(self) -> Self:
         connection = self._open.enter_context(self._database.read_apart())
         try:
             if self._options["flatten"]:
                 self._options["before"] = self._seen_before(self._read(connection))
+            self._view.note(self._database.actor, self._rows)
             self._parts = self._read(connection)
             if self._database.has_one_connection:
                 # Nothing may stay open on the one connection that all calls share.
@@ -100,7 +96,9 @@ class RecordChunks:
 
     def _seen_before(self, parts: Iterable[pa.Table]) -> frames.Flat:
         flat = frames.Flat(self._view, wanted=self._options["wanted"], history=self._options["history"])
+        self._rows = 0
         for part in parts:
+            self._rows += len(part)
             flat.add(frames.look(part, self._view), keep=False)
         return flat
 
@@ -108,7 +106,7 @@ class RecordChunks:
         if self._parts is None:
             raise InvalidOption("a read in chunks is a context manager: with service.query_records(…) as chunks: …")
         for part in self._parts:
-            yield frames.records(of_workflows(part, self._workflow_ids), self._view, **self._options)
+            yield frames.records(part, self._view, **self._options)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

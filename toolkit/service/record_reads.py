@@ -11,7 +11,7 @@ from toolkit import columns, frames
 from toolkit.errors import InvalidOption
 from toolkit.model import OneOrMany, RecordFilter, RecordFilterOptions
 from toolkit.patterns import Pattern, PatternLike
-from toolkit.service.base import Reveal, ServiceBase, of_workflows
+from toolkit.service.base import Reveal, ServiceBase
 from toolkit.service.chunks import RecordChunks
 
 if TYPE_CHECKING:
@@ -188,19 +188,18 @@ class RecordReadCalls(ServiceBase):
         needed = not flatten or history or frames.asks_for_history(wanted)
         read: dict[str, Any] = {"limit": _limit(limit), "history": needed}
         read["places"] = self._places(wanted) if flatten else None
+        if wanted is not None:
+            read["front"] = wanted
         if chunksize is not None:
             size = _chunksize(chunksize)
             parts = functools.partial(self.records.stream, workflow_ids=workflow_id, selection=selection)
-            return RecordChunks(
-                self.database, functools.partial(parts, rows_at_once=size, **read), workflow_id, view, **shape
-            )
+            return RecordChunks(self.database, functools.partial(parts, rows_at_once=size, **read), view, **shape)
         with self._one_moment(read["limit"]), self.records.parts(workflow_id, selection, **read) as tables:
-            found = (of_workflows(table, workflow_id) for table in tables)
             if as_arrow:
-                table = frames.arrow_records(found, view, wanted=wanted, history=history)
+                table = frames.arrow_records(tables, view, wanted=wanted, history=history)
                 self._note(view, len(table))
                 return table
-            frame = frames.records(found, view, **shape)
+            frame = frames.records(tables, view, **shape)
             self._note(view, len(frame))
             cut = read["limit"] == len(frame)
             return self._seen(frame, self._total(workflow_id, selection) if cut else None)

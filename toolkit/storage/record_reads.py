@@ -13,7 +13,7 @@ from toolkit.errors import InvalidOption, InvalidPath
 from toolkit.model import RecordFilter
 from toolkit.storage import bulk
 from toolkit.storage.arrow import NotSupported
-from toolkit.storage.base import BaseStorage, WorkflowIds
+from toolkit.storage.base import BaseStorage, WorkflowIds, single_workflow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -111,6 +111,7 @@ class RecordReads(BaseStorage):
         limit: int | None = None,
         places: Sequence[Path] | None = None,
         history: bool = True,
+        front: Sequence[str] = columns.RECORD_COLUMNS,
     ) -> Iterator[Iterator[pa.Table]]:
         """Read records as quickly as the database sends them.
 
@@ -126,14 +127,18 @@ class RecordReads(BaseStorage):
             What to read of the documents; all of them when left out.
         history : bool, default True
             Whether the documents have their `history`.
+        front : sequence of str, optional
+            Record columns to read; `record_id` and `created_at` always are.
 
         Yields
         ------
         iterator of pyarrow.Table
-            As `query` gives them, at least one, which may be empty. Rows are in order only when there is no column
+            As `query` gives them, at least one, which may be empty; `workflow_id` stands in front only when several
+            workflows were asked for. Rows are in order only when there is no column
             `order`; else they are to be sorted by it, by `record_id` and by `workflow_id`.
         """
-        read = functools.partial(self._statement, workflow_ids, selection, places=places, history=history)
+        chosen = _front(workflow_ids, front)
+        read = functools.partial(self._statement, workflow_ids, selection, chosen, places=places, history=history)
         if limit is not None:
             with self.database.read() as connection:
                 yield iter([bulk.fetch(connection, read(limit=limit))])
@@ -178,6 +183,8 @@ class RecordReads(BaseStorage):
         workflow_ids: WorkflowIds,
         selection: RecordFilter,
         rows_at_once: int,
+        *,
+        front: Sequence[str] = columns.RECORD_COLUMNS,
         **options: Any,
     ) -> Iterator[pa.Table]:
         """Read records part by part and in order, in a transaction of the caller's.
@@ -192,20 +199,24 @@ class RecordReads(BaseStorage):
             Which of their records.
         rows_at_once : int
             Records of a part.
+        front : sequence of str, optional
+            As in `parts`.
         **options
             `limit`, `places` and `history`, as in `parts`.
 
         Returns
         -------
         iterator of pyarrow.Table
-            As `query` gives them.
+            As `parts` gives them.
         """
-        return bulk.stream(connection, self._statement(workflow_ids, selection, **options), rows_at_once)
+        statement = self._statement(workflow_ids, selection, _front(workflow_ids, front), **options)
+        return bulk.stream(connection, statement, rows_at_once)
 
     def _statement(
         self,
         workflow_ids: WorkflowIds,
         selection: RecordFilter | None,
+        chosen: Sequence[str] = (columns.WORKFLOW_ID, *columns.RECORD_COLUMNS),
         *,
         limit: int | None = None,
         places: Sequence[Path] | None = None,
@@ -213,7 +224,7 @@ class RecordReads(BaseStorage):
         ordered: bool = True,
         raw: bool = False,
     ) -> sa.Select[Any]:
-        front = self.select(columns.WORKFLOW_ID, *columns.RECORD_COLUMNS, raw_times=raw)
+        front = self.select(*chosen, raw_times=raw)
         documents = self.select(columns.DATA) if places is None else [self._place(path) for path in places]
         if places is None and not history:
             documents = [self.dialect.json_without(self.table.c.data, columns.HISTORY).label(columns.DATA)]
@@ -282,3 +293,9 @@ class RecordReads(BaseStorage):
         )
         with self.database.read() as connection:
             return bulk.fetch(connection, statement)
+
+
+def _front(workflow_ids: WorkflowIds, wanted: Sequence[str]) -> list[str]:
+    """Return the columns to read that are no document: those that rows are sorted and told apart by always are."""
+    several = [columns.WORKFLOW_ID] if single_workflow(workflow_ids) is None else []
+    return several + [name for name in columns.RECORD_COLUMNS if name in {"record_id", "created_at", *wanted}]
