@@ -1,76 +1,90 @@
-"""Run as `python -m benchmarks [--records N] [--repeat N]`: ratios on SQLite, medians of several rounds."""
+"""Run as `python -m benchmarks`: how fast the toolkit is, as ratios to what people would do without it.
+
+One line per piece of work: the ratio, what it should be at most, whether that is reached, both times. Medians of
+several rounds in turns, each side in a process of its own. `docs/performance.md` says what each name measures.
+"""
 
 from __future__ import annotations
 
 import argparse
-import json
-import statistics
+import fnmatch
+import os
+import platform
+import signal
+import subprocess
+import sys
 import tempfile
-import time
+from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
-import pandas as pd
-import sqlalchemy as sa
-
-import toolkit
-from benchmarks.data import records
+from benchmarks import comparisons, works
+from benchmarks.databases import Databases
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
 
-WORKFLOW = "benchmark"
+_PACKAGES = ("pandas", "pyarrow", "sqlalchemy", "psycopg", "adbc-driver-postgresql", "connectorx", "duckdb")
 
 
-def main() -> None:
-    """Measure, and print one line per piece of work."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+_WRITING: Final = "writing"
+_NAMES: Final = (*(one.name for one in works.ALL), _WRITING)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, and print the lines."""
+    given = _arguments(arguments)
+    chosen = [name for name in _NAMES if any(fnmatch.fnmatchcase(name, pattern) for pattern in given.only)]
+    if not chosen:
+        sys.exit(f"--only {' '.join(given.only)} is none of {', '.join(_NAMES)}")
+    print(_header(given.records, given.repeat), flush=True)
+    # Stopped from outside, too, it takes its server and its files away.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
+    with tempfile.TemporaryDirectory() as folder, Databases(Path(folder), given.records, given.server) as databases:
+        for comparison in works.ALL:
+            if comparison.name in chosen:
+                for line in comparisons.lines(comparison, databases, given.repeat):
+                    print(line, flush=True)
+    if _WRITING in chosen:
+        _write(given)
+    print(f"load average at the end: {_load()}")
+
+
+def _write(given: argparse.Namespace) -> None:
+    """Let `benchmarks.writing` measure the other direction, and print its lines, in a process of its own."""
+    options = ["--records", str(given.records), "--repeat", str(given.repeat)]
+    options += ["--server", given.server] if given.server else []
+    subprocess.run([sys.executable, "-m", "benchmarks.writing", *options], check=True)  # noqa: S603 - this package
+
+
+def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__, epilog=f"Names: {', '.join(_NAMES)}.", allow_abbrev=False
+    )
     parser.add_argument("--records", type=int, default=20_000, help="how many records (default: 20000)")
     parser.add_argument("--repeat", type=int, default=3, help="rounds of which the median counts (default: 3)")
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "benchmark.db"
-        with toolkit.connect(path, create=True) as service:
-            service.create_records(WORKFLOW, records(given.records))
-            _compare("flat, typed frame, secrets hidden", _flat(service), _read_sql(path), given.repeat)
-            _compare("counts by status and type", _count(service), _count_by_hand(path), given.repeat)
+    parser.add_argument("--only", nargs="+", default=["*"], metavar="NAME", help="these alone; * and ? are wildcards")
+    parser.add_argument("--server", metavar="URL", help="a PostgreSQL database whose role may create databases")
+    return parser.parse_args(arguments)
 
 
-def _flat(service: toolkit.UnifiedDataService) -> Callable[[], Any]:
-    return lambda: service.query_records(WORKFLOW)
+def _header(records: int, repeat: int) -> str:
+    versions = ", ".join(f"{name} {_version(name)}" for name in _PACKAGES)
+    return (
+        f"{records:,} records, median of {repeat}; {os.cpu_count()} processors, load average {_load()}\n"
+        f"Python {platform.python_version()}, {versions}"
+    )
 
 
-def _read_sql(path: Path) -> Callable[[], Any]:
-    engine = sa.create_engine(f"sqlite:///{path}")
-
-    def read() -> pd.DataFrame:
-        frame = pd.read_sql(sa.text("SELECT * FROM workflow_records"), engine)
-        return frame.join(pd.json_normalize([json.loads(text) for text in frame["data"]]))
-
-    return read
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "not installed"
 
 
-def _count(service: toolkit.UnifiedDataService) -> Callable[[], Any]:
-    return lambda: service.count_records(WORKFLOW)
-
-
-def _count_by_hand(path: Path) -> Callable[[], Any]:
-    engine = sa.create_engine(f"sqlite:///{path}")
-    statement = sa.text("SELECT status, record_type, count(*) FROM workflow_records GROUP BY status, record_type")
-    return lambda: pd.read_sql(statement, engine)
-
-
-def _compare(work: str, ours: Callable[[], Any], theirs: Callable[[], Any], repeat: int) -> None:
-    """Time both in turns, so that a slow moment of the machine hits both."""
-    rounds = [(_seconds(ours), _seconds(theirs)) for _ in range(repeat)]
-    mine, other = (statistics.median(column) for column in zip(*rounds, strict=True))
-    print(f"{work}: {mine / other:.2f} x the time by hand ({mine:.3f} s and {other:.3f} s)")
-
-
-def _seconds(work: Callable[[], Any]) -> float:
-    begin = time.perf_counter()
-    work()
-    return time.perf_counter() - begin
+def _load() -> str:
+    return " ".join(f"{load:.2f}" for load in os.getloadavg()) if hasattr(os, "getloadavg") else "unknown"
 
 
 if __name__ == "__main__":
