@@ -7,21 +7,42 @@ no two places share one.
 
 from __future__ import annotations
 
-from toolkit.frames.cells import plain_values, to_dicts, to_rows
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from toolkit.frames.documents import ORDER, Looked, look, may_hide
-from toolkit.frames.kinds import BOOLEAN, INTEGER, NUMBER, TEXT, TIME
-from toolkit.frames.making import (
-    DtypeBackend,
-    Flat,
-    arrow_records,
-    asks_for_history,
-    check_backend,
-    places,
-    plain_frame,
-    records,
-    variables,
-)
-from toolkit.frames.writing import FrameRows, frame_rows
+
+if TYPE_CHECKING:
+    from toolkit.frames.cells import plain_values, to_dicts, to_rows
+    from toolkit.frames.kinds import BOOLEAN, INTEGER, NUMBER, TEXT, TIME
+    from toolkit.frames.making import (
+        DtypeBackend,
+        Flat,
+        arrow_records,
+        asks_for_history,
+        check_backend,
+        places,
+        plain_frame,
+        records,
+        variables,
+    )
+    from toolkit.frames.writing import FrameRows, frame_rows
+
+# pandas is loaded by the first name that needs it: a call that makes no frame does without.
+_HOMES = {
+    **dict.fromkeys(("plain_values", "to_dicts", "to_rows"), "cells"),
+    **dict.fromkeys(("BOOLEAN", "INTEGER", "NUMBER", "TEXT", "TIME"), "kinds"),
+    **dict.fromkeys(("DtypeBackend", "Flat", "arrow_records", "asks_for_history", "check_backend"), "making"),
+    **dict.fromkeys(("places", "plain_frame", "records", "variables"), "making"),
+    **dict.fromkeys(("FrameRows", "frame_rows"), "writing"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'toolkit.frames' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"toolkit.frames.{_HOMES[name]}"), name)
+
 
 __all__ = [
     "BOOLEAN",

@@ -78,12 +78,33 @@ def to_dicts(frame: pd.DataFrame) -> list[dict[str, Any]]:
     InvalidValue
         When two columns have one name.
     """
+    names = names_of(frame)
+    cells = {name: plain_values(frame.iloc[:, position]) for position, name in enumerate(names)}
+    return [{name: values[position] for name, values in cells.items()} for position in range(len(frame))]
+
+
+def names_of(frame: pd.DataFrame) -> list[str]:
+    """Return the names of a frame's columns as text.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        With columns of any names.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    InvalidValue
+        When two columns have one name.
+    """
     names = [str(name) for name in frame.columns]
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise InvalidValue(f"the frame has more than one column called {twice[0]!r}")
-    cells = {name: plain_values(frame.iloc[:, position]) for position, name in enumerate(names)}
-    return [{name: values[position] for name, values in cells.items()} for position in range(len(frame))]
+    return names
 
 
 def objects(values: Sequence[Any]) -> Any:

@@ -95,12 +95,15 @@ def look(table: pa.Table, view: View) -> Looked:
 def _looked_at(texts: pa.Array, name: str, policy: MaskingPolicy | None) -> tuple[pa.Array | None, pa.Array | None]:
     if policy is None:
         return None, delicate(texts)
-    if policy.trigger is not None and not re.search(policy.trigger, name, re.IGNORECASE):
-        # Most texts need neither, which one look tells.
-        either = pc.match_substring_regex(texts, f"{policy.trigger}|{DELICATE}", ignore_case=True)
-        if not pc.any(either).as_py():
-            return None, None
-    return _may_hide(texts, name, policy), delicate(texts)
+    trigger = policy.trigger
+    if trigger is None or re.search(trigger, name, re.IGNORECASE):
+        # A place is named by its path, which may be that of a secret.
+        return pa.array([True] * len(texts), pa.bool_()), delicate(texts)
+    # Most texts need neither, which one look tells.
+    either = pc.match_substring_regex(texts, f"{trigger}|{DELICATE}", ignore_case=True)
+    if not pc.any(either).as_py():
+        return None, None
+    return _may_hide(texts, policy), delicate(texts)
 
 
 def _hidden_front(front: pa.Table, view: View) -> pa.Table:
@@ -195,7 +198,7 @@ def may_hide(table: pa.Table, names: Sequence[str], policy: MaskingPolicy) -> li
     table : pyarrow.Table
         With columns of JSON text, or of names.
     names : sequence of str
-        Of these columns; a column that is a place in a document is named by its path.
+        Of these columns.
     policy : MaskingPolicy
         Hides values by their names.
 
@@ -204,16 +207,15 @@ def may_hide(table: pa.Table, names: Sequence[str], policy: MaskingPolicy) -> li
     list of bool
         False where nothing can be hidden, so that nobody need look closer.
     """
-    looks = [_may_hide(_whole(table.column(name)), name, policy) for name in names]
+    looks = [_may_hide(_whole(table.column(name)), policy) for name in names]
     found = [flags.to_pylist() for flags in looks if flags is not None]
     return [any(row) for row in zip(*found, strict=True)] if found else [False] * len(table)
 
 
-def _may_hide(texts: pa.Array, name: str, policy: MaskingPolicy) -> pa.Array | None:
-    trigger = policy.trigger
-    if trigger is None or re.search(trigger, name, re.IGNORECASE):
+def _may_hide(texts: pa.Array, policy: MaskingPolicy) -> pa.Array | None:
+    if policy.trigger is None:
         return pa.array([True] * len(texts), pa.bool_())
-    found = pc.match_substring_regex(texts, trigger, ignore_case=True)
+    found = pc.match_substring_regex(texts, policy.trigger, ignore_case=True)
     return found if pc.any(found).as_py() else None
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from toolkit.jsonvalue import JSONValue
     from toolkit.model import Receipt
     from toolkit.storage.base import WorkflowId
+    from toolkit.storage.given import Given
 
 
 class RecordCalls(RecordReadCalls):
@@ -130,8 +131,10 @@ class RecordCalls(RecordReadCalls):
         >>> service.create_records("nightly", [{"record_id": "a_1", "fields.n": 1}, {"record_id": "a_2"}])
         2
         """
-        of_frame = frames.frame_rows(frame_or_iterable)
-        given = Listed(list(frame_or_iterable)) if of_frame is None else of_frame
+        given: Given | None = frames.frame_rows(frame_or_iterable)
+        if given is None:
+            many: Any = frame_or_iterable
+            given = Listed(list(many))
         return self.records.create_many(workflow_id, Records(given, literal=literal), mode=mode, archive=archive)
 
     def update_record(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import difflib
+import functools
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from toolkit import columns, jsonvalue, paths
 from toolkit.errors import InvalidPath, InvalidValue
+from toolkit.masking import HIDDEN
 from toolkit.paths import Path
 from toolkit.storage.base import refuse_mask
 from toolkit.times import in_utc
@@ -60,7 +62,11 @@ class Patch:
             if isinstance(text, str):
                 refuse_mask(text, f"{name} of {what}")
         for path, value in self.document:
-            refuse_mask(jsonvalue.encode(value), f"{path} of {what}")
+            text = (
+                value if isinstance(value, str) else jsonvalue.encode(value) if isinstance(value, list | dict) else ""
+            )
+            if HIDDEN in text:
+                refuse_mask(text, f"{path} of {what}")
 
 
 def check_patch(patch: Mapping[str, Any]) -> Patch:
@@ -86,21 +92,36 @@ def check_patch(patch: Mapping[str, Any]) -> Patch:
     if not isinstance(patch, Mapping):
         raise InvalidValue(f"a patch is a dict of paths and values, not {type(patch).__name__}")
     new_columns = {name: _column(name, patch[name]) for name in PATCH_COLUMNS if name in patch}
+    named = tuple(name for name in patch if name not in PATCH_COLUMNS)
     document = [
-        _checked(document_path(name), value, str(name)) for name, value in patch.items() if name not in PATCH_COLUMNS
+        (path, _plain(patch[name], name, len(path.segments) + path.append))
+        for name, path in zip(named, _places(named), strict=True)
     ]
-    _refuse_conflicts([path for path, _ in document])
     return Patch(new_columns, tuple(document))
 
 
-def _checked(path: Path, value: Any, name: str) -> tuple[Path, JSONValue]:
-    """Check a value together with its way down: the keys of a path are data too, and each is a level."""
+@functools.lru_cache(maxsize=256)
+def _places(names: tuple[str, ...]) -> tuple[Path, ...]:
+    """Read the paths of a patch once: of many patches, most name the same places."""
+    found = tuple(_checked(document_path(name), name) for name in names)
+    _refuse_conflicts(list(found))
+    return found
+
+
+def _plain(value: Any, name: str, depth: int) -> JSONValue:
+    if value is None or type(value) is bool or (type(value) is str and value.isascii() and "\0" not in value):
+        return value
+    return jsonvalue.plain(value, name, depth=depth)
+
+
+def _checked(path: Path, name: str) -> Path:
+    """Check the way down together with what it leads to: its keys are data too, and each is a level."""
     depth = len(path.segments) + path.append
     if depth > jsonvalue.MAXIMUM_DEPTH:
         raise InvalidPath(f"a path of {depth:,} levels is too deep; a document has {jsonvalue.MAXIMUM_DEPTH} at most")
     for key in path.segments:
         jsonvalue.check_text(key, f"key in the path {name!r}")
-    return path, jsonvalue.plain(value, name, depth=depth)
+    return path
 
 
 def _column(name: str, value: Any) -> Any:

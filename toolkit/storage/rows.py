@@ -17,7 +17,7 @@ Row: TypeAlias = dict[str, Any]
 GIVEN: Final = "given"
 """The key of a row that says which record columns were given: replacing a record keeps the others."""
 
-_LIMITS: Final = {
+LIMITS: Final = {
     "record_id": jsonvalue.MAXIMUM_NAME,
     "record_type": TYPE_LIMIT,
     "status": TYPE_LIMIT,
@@ -61,7 +61,7 @@ def record_row(given: Mapping[str, Any], *, literal: bool = False) -> Row:
     row[GIVEN] = frozenset(name for name in columns.RECORD_COLUMNS if row[name] is not None)
     row["record_type"] = given.get("record_type") or record_type_of(record_id)
     row["status"] = given["status"] if given.get("status") is not None else columns.DISCOVERED
-    for name, limit in _LIMITS.items():
+    for name, limit in LIMITS.items():
         if row[name] is not None:
             jsonvalue.check_text(row[name], f"{name} of record {record_id!r}", limit=limit)
             if not literal:
@@ -73,7 +73,13 @@ def record_row(given: Mapping[str, Any], *, literal: bool = False) -> Row:
     return row
 
 
-def record_rows(many: Iterable[Mapping[str, Any]], *, literal: bool = False) -> list[Row]:
+def record_rows(
+    many: Iterable[Mapping[str, Any]],
+    *,
+    literal: bool = False,
+    start: int = 0,
+    first: Mapping[str, int] | None = None,
+) -> list[Row]:
     """Check records and lay them out as rows; a bad one is named by its position and id.
 
     Parameters
@@ -82,6 +88,10 @@ def record_rows(many: Iterable[Mapping[str, Any]], *, literal: bool = False) -> 
         See `record_row`.
     literal : bool, default False
         Write text that holds `[hidden]` as it is.
+    start : int, default 0
+        The position of the first one.
+    first : mapping of str to int, optional
+        The ids that came before them, and their positions.
 
     Returns
     -------
@@ -99,14 +109,14 @@ def record_rows(many: Iterable[Mapping[str, Any]], *, literal: bool = False) -> 
     toolkit.errors.InvalidValue: row 1 ('a_1'): this record_id stands in row 0 already
     """
     listed: list[Row] = []
-    first: dict[str, int] = {}
-    for position, given in enumerate(many):
+    seen = dict(first or {})
+    for position, given in enumerate(many, start):
         try:
             row = record_row(given, literal=literal)
         except ToolkitError as error:
             name = given.get("record_id") if isinstance(given, Mapping) else None
             raise type(error)(f"row {position} ({name!r}): {error}") from None
-        earlier = first.setdefault(row["record_id"], position)
+        earlier = seen.setdefault(row["record_id"], position)
         if earlier != position:
             raise InvalidValue(f"row {position} ({row['record_id']!r}): this record_id stands in row {earlier} already")
         listed.append(row)
