@@ -201,6 +201,46 @@ def test_a_digest_is_moved_by_every_column(service: Service, workflow_id: str) -
     assert all(isinstance(each, str) and len(each) == digests.DIGITS for each in seen)
 
 
+def test_a_row_in_its_former_state_is_as_planned_wherever_it_lies(
+    service: Service, workflow_id: str, database_url: str, execute: Execute
+) -> None:
+    """A rewritten table has its rows elsewhere; a row that was cleared and came back is another version of it."""
+    add(service, workflow_id, "a_1", "a_2", "b_1", "b_2", "b_3")
+    plan = service.plan_clear(workflow_id, "a_*")
+    again = service.plan_clear(workflow_id, "a_*")
+    plan.apply().undo()
+    if service.database.dialect.name == "postgresql":
+        execute(database_url, "DELETE FROM workflow_records WHERE record_id = 'b_1'", "VACUUM FULL workflow_records")
+    assert again.apply().records == 2
+
+
+def test_a_writer_that_the_apply_had_to_wait_for_is_noticed(
+    service: Service, workflow_id: str, database_url: str
+) -> None:
+    add(service, workflow_id, "a_1", "a_2", "b_1", "b_2", "b_3")
+    plan = service.plan_clear(workflow_id, "a_*")
+    caught: list[str] = []
+
+    def apply() -> None:
+        try:
+            plan.apply()
+        except toolkit.StalePlan as stale:
+            caught.append(str(stale))
+
+    waiting = threading.Thread(target=apply)
+    with toolkit.connect(database_url) as other:
+        table = other.database.tables.records
+        with other.database.write() as connection:
+            connection.execute(sa.update(table).where(table.c.record_id == "a_1").values(error_message="late"))
+            waiting.start()
+            waiting.join(timeout=0.3)
+            assert waiting.is_alive()
+        waiting.join()
+    assert len(caught) == 1
+    assert "1 row changed (record 'a_1')" in caught[0]
+    assert kept(service) == 0
+
+
 def test_keys_of_sqlite_act_where_they_are_enforced(tmp_path: Any) -> None:
     path = tmp_path / "keys.db"
     toolkit.connect(path, create=True).close()

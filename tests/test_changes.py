@@ -417,12 +417,37 @@ def test_rows_that_are_not_archived_are_gone_for_good(service: Service, filled: 
     ]
     assert [receipt.total for receipt in receipts] == [1, 1, 4]
     assert not any(receipt.archived for receipt in receipts)
-    assert len(service.changes()) == 0
     for receipt in receipts:
         with pytest.raises(toolkit.AlreadyDone, match="were not kept"):
             receipt.undo()
-        with pytest.raises(toolkit.ChangeNotFound):
+        with pytest.raises(toolkit.AlreadyDone, match=r"kept no rows \(archive=False\); they are gone") as caught:
             service.undo(receipt)
+        assert vars(caught.value)["receipt"].archived is False
+    with pytest.raises(toolkit.ChangeNotFound, match="made no change"):
+        service.undo_last(filled)
+
+
+def test_what_is_gone_for_good_is_written_down_without_its_rows(service: Service, filled: str) -> None:
+    service.delete_variable(filled, "none", archive=False, reason="a leak")
+    plan = service.plan_clear(filled, "email_*")
+    receipt = plan.apply(archive=False)
+    frame = service.query_records(filled)
+    service.plan_update(filled, frame.assign(**{"vars.x": 1}), before=frame).apply(expect=3, archive=False)
+    found = service.changes(filled).set_index("kind")
+    assert found["records"].to_dict() == {"delete": 0, "clear": 2, "update": 3}
+    assert found["variables"].to_dict() == {"delete": 1, "clear": 2, "update": 0}
+    assert found.loc["delete", "reason"] == "a leak"
+    assert found["selection"].str.contains('"archive": false', regex=False).all()
+    with service.database.read() as connection:
+        kept = [table for _, table in service.archive.pairs()]
+        assert [connection.scalar(sa.select(sa.func.count()).select_from(table)) for table in kept] == [0, 0]
+    with pytest.raises(toolkit.AlreadyDone, match="applied before") as caught:
+        plan.apply(archive=False)
+    assert vars(caught.value)["receipt"] == receipt
+    purge = service.purge_archive(older_than="0s")
+    assert (purge.changes, purge.total) == (3, 0)
+    purge.apply()
+    assert list(service.changes()["kind"]) == ["purge"]
 
 
 def test_deleting_what_is_not_there_is_a_receipt_of_nothing(service: Service, workflow_id: str) -> None:

@@ -16,6 +16,7 @@ import toolkit
 from toolkit import states
 from toolkit.changes import same
 from toolkit.model import NULL
+from toolkit.storage import digests
 from toolkit.storage.planned import PlannedRows
 
 Service = toolkit.UnifiedDataService
@@ -60,8 +61,9 @@ def read(service: Service, workflow_id: str, **options: Any) -> pd.DataFrame:
     frame = service.query_records(workflow_id, **options)
     planned = PlannedRows(service.archive, service.database.tables.records, workflow_id)
     with service.database.read() as connection:
-        found = list(planned.states(connection, planned.mine))
-    return states.remember(frame, workflow_id, [row["name"] for row in found], [row["digest"] for row in found])
+        digests.prepare(connection)
+        found = connection.execute(sa.select(planned.name, planned.read_state).where(planned.mine)).all()
+    return states.remember(frame, workflow_id, [name for name, _ in found], [number for _, number in found])
 
 
 def documents(service: Service, workflow_id: str) -> dict[str, Any]:
@@ -321,3 +323,19 @@ def _steps(service: Service, workflow_id: str, frame: pd.DataFrame, number: int)
     yield lambda: service.plan_clear(workflow_id, everything=True)
     yield lambda: clear.apply(expect=number)
     yield lambda: service.undo_last(workflow_id)
+
+
+def test_a_read_state_is_moved_by_every_column(service: Service, filled: str) -> None:
+    planned = PlannedRows(service.archive, service.database.tables.records, filled)
+    state = sa.select(planned.read_state).where(planned.name == "a_1", planned.mine)
+    texts = {"status": "''", "error_message": "''", "retry_count": "7", "data": "'{}'", "record_type": "'x'"}
+    seen = set()
+    for name, text in texts.items():
+        with service.database.write() as connection:
+            digests.prepare(connection)
+            seen.add(connection.scalar(state))
+            assert connection.scalar(state) in seen
+            connection.execute(sa.update(planned.table).where(planned.mine).values({name: sa.text(text)}))
+            seen.add(connection.scalar(state))
+    assert len(seen) == len(texts) + 1
+    assert all(isinstance(each, int) and -(2**63) <= each < 2**63 for each in seen)

@@ -16,7 +16,7 @@ import toolkit
 from toolkit import jsonvalue
 from toolkit.columns import RECORD_COLUMNS, VARIABLE_COLUMNS
 from toolkit.model import RecordFilter, VariableFilter
-from toolkit.storage import record_reads
+from toolkit.storage import record_reads, records
 from toolkit.storage.merge import check_patch
 from toolkit.storage.records import RecordStorage
 from toolkit.storage.rows import record_rows
@@ -229,9 +229,9 @@ CALLS: dict[str, tuple[int, Callable[[Service, str, list[str]], Any]]] = {
     "get_data": (3, lambda service, w, _: service.get_data(w)),
     "list_workflows": (3, lambda service, _, __: service.list_workflows()),
     "update_record": (2, lambda service, w, names: service.update_record(w, names[0], {"vars.x": 1})),
-    "create_records": (1, lambda service, w, names: service.create_records(w, _new(names))),
+    "create_records": (2, lambda service, w, names: service.create_records(w, _new(names))),
     "create_records again": (
-        4,
+        9,
         lambda service, w, names: service.create_records(w, [{"record_id": name} for name in names], mode="upsert"),
     ),
     "plan_clear": (6, lambda service, w, names: service.plan_clear(w, ids=names, keys=names)),
@@ -269,6 +269,7 @@ def test_no_call_sends_more_statements_for_more_rows(
 ) -> None:
     # Few rows are read by fewer statements than whole tables: here all come the latter way.
     monkeypatch.setattr(record_reads, "_FEW", 0)
+    monkeypatch.setattr(records, "MANY", 0)
     few = _statements(service, new_workflow("few"), 3)
     many = _statements(service, new_workflow("many"), 2500)
     assert few == many

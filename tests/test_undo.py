@@ -244,6 +244,74 @@ def test_a_cascade_is_refused_named_and_taken_back(
         assert undone.differs == (expected if fresh.database.tables.workflow_ids_are_uuids else ())
 
 
+TO_RECORDS = "REFERENCES workflow_records (serial) ON DELETE CASCADE"
+KEYS: list[tuple[tuple[str, ...], tuple[str, ...], str | None]] = [
+    # The tables, what is in them, and why no undo could bring it back.
+    (
+        ("notes (id int PRIMARY KEY, record bigint REFERENCES workflow_records (serial) ON DELETE SET NULL)",),
+        ("INSERT INTO notes SELECT serial, serial FROM workflow_records",),
+        r"change columns whose values nobody keeps, in 2 rows of public.notes \(ON DELETE SET NULL\)",
+    ),
+    (
+        (f"notes (id int PRIMARY KEY, record bigint {TO_RECORDS}, above int REFERENCES notes ON DELETE CASCADE)",),
+        (
+            "INSERT INTO notes SELECT 1, min(serial) FROM workflow_records",
+            "INSERT INTO notes VALUES (2, NULL, 1), (3, NULL, 2)",
+        ),
+        r"lead back to a table that was passed on the way, .* after 1 row of public.notes \(ON DELETE CASCADE\)",
+    ),
+    (
+        (
+            f"marks (id int PRIMARY KEY, record bigint {TO_RECORDS})",
+            f"notes (record bigint {TO_RECORDS}, mark int REFERENCES marks ON DELETE CASCADE)",
+        ),
+        ("INSERT INTO marks SELECT serial, serial FROM workflow_records", "INSERT INTO notes SELECT id, id FROM marks"),
+        "in more than one way rows that no primary key tells apart, 2 rows of public.notes",
+    ),
+    (
+        (
+            f"marks (id int PRIMARY KEY, record bigint {TO_RECORDS})",
+            f"again (record bigint PRIMARY KEY {TO_RECORDS}, mark int REFERENCES marks ON DELETE CASCADE)",
+        ),
+        ("INSERT INTO marks SELECT serial, serial FROM workflow_records", "INSERT INTO again SELECT id, id FROM marks"),
+        None,
+    ),
+]
+
+
+@pytest.mark.parametrize(("tables", "filled", "why"), KEYS, ids=["set null", "itself", "two ways, no key", "two ways"])
+@pytest.mark.parametrize("kind", ["production"])
+def test_what_goes_along_comes_back_or_is_refused_with_the_reason(
+    service: Service,
+    workflow_id: str,
+    database_url: str,
+    execute: Execute,
+    tables: tuple[str, ...],
+    filled: tuple[str, ...],
+    why: str | None,
+    kind: str,
+) -> None:
+    execute(
+        database_url,
+        "ALTER TABLE workflow_records ADD COLUMN serial bigint GENERATED ALWAYS AS IDENTITY UNIQUE",
+        *(f"CREATE TABLE {table}" for table in tables),
+    )
+    with toolkit.connect(database_url) as fresh:
+        fresh.setup_archive()
+        add(fresh, workflow_id, "a_1", "a_2", "b_1", "b_2", "b_3")
+        execute(database_url, *filled)
+        before = rows(fresh), *(_all(fresh, table.partition(" ")[0]) for table in tables)
+        plan = fresh.plan_clear(workflow_id, "a_*")
+        if why is None:
+            assert plan.apply(cascade=True).undo().differs == ()
+        else:
+            with pytest.raises(toolkit.InvalidOption, match=f"{why}.*nothing was touched"):
+                plan.apply(cascade=True)
+        assert (rows(fresh), *(_all(fresh, table.partition(" ")[0]) for table in tables)) == before
+        if why is not None:
+            assert plan.apply(cascade=True, archive=False).records == 2
+
+
 def _all(service: Service, table: str) -> list[Any]:
     with service.database.read() as connection:
         return sorted(tuple(row) for row in connection.exec_driver_sql(f"SELECT * FROM {table}"))  # noqa: S608

@@ -10,14 +10,12 @@ import uuid
 from typing import TYPE_CHECKING, Any, Final, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     import pandas as pd
 
 ATTRIBUTE: Final = "toolkit"
 """The key of `attrs`."""
-
-_BYTES: Final = 16
 
 
 class ReadState(str):  # noqa: SLOT000 - it carries the states along
@@ -29,13 +27,13 @@ class ReadState(str):  # noqa: SLOT000 - it carries the states along
         The workflow.
     names : sequence of str or pyarrow.Array
         The records.
-    digests : bytes
-        Their states, 16 bytes each, in the same order.
+    numbers : sequence of int or pyarrow.Array
+        Their states, in the same order.
     """
 
     workflow_id: str
     names: Any
-    digests: bytes
+    numbers: Any
 
     def __deepcopy__(self, _: dict[int, Any]) -> Self:
         return self
@@ -47,20 +45,22 @@ class ReadState(str):  # noqa: SLOT000 - it carries the states along
         # In a file, or in another process, it is a text that nobody knows.
         return str, (str(self),)
 
-    def by_name(self) -> Mapping[str, str]:
+    def by_name(self) -> Mapping[str, int]:
         """Return the states.
 
         Returns
         -------
-        dict of str to str
+        dict of str to int
             By record id.
         """
-        names = self.names.to_pylist() if hasattr(self.names, "to_pylist") else list(self.names)
-        parts = (self.digests[start : start + _BYTES].hex() for start in range(0, len(self.digests), _BYTES))
-        return dict(zip(names, parts, strict=True))
+        return dict(zip(_listed(self.names), _listed(self.numbers), strict=True))
 
 
-def remember(frame: pd.DataFrame, workflow_id: str, names: Any, digests: Iterable[str]) -> pd.DataFrame:
+def _listed(values: Any) -> list[Any]:
+    return values.to_pylist() if hasattr(values, "to_pylist") else list(values)
+
+
+def remember(frame: pd.DataFrame, workflow_id: str, names: Any, numbers: Any) -> pd.DataFrame:
     """Have a frame of records remember the state in which they were read.
 
     Parameters
@@ -71,8 +71,8 @@ def remember(frame: pd.DataFrame, workflow_id: str, names: Any, digests: Iterabl
         The one workflow that was read.
     names : sequence of str or pyarrow.Array
         The record ids that were read.
-    digests : iterable of str
-        Their states, in the same order.
+    numbers : sequence of int or pyarrow.Array
+        Their states, in the same order, as `storage.digests.read_state` gives them.
 
     Returns
     -------
@@ -82,14 +82,14 @@ def remember(frame: pd.DataFrame, workflow_id: str, names: Any, digests: Iterabl
     Examples
     --------
     >>> import pandas as pd
-    >>> frame = remember(pd.DataFrame({"record_id": ["a_1"]}), "nightly", ["a_1"], ["00" * 16])
+    >>> frame = remember(pd.DataFrame({"record_id": ["a_1"]}), "nightly", ["a_1"], [7])
     >>> recall(frame.query("record_id == 'a_1'")).by_name()
-    {'a_1': '00000000000000000000000000000000'}
+    {'a_1': 7}
     """
     state = ReadState(f"read {uuid.uuid4().hex}")
     state.workflow_id = workflow_id
     state.names = names
-    state.digests = b"".join(map(bytes.fromhex, digests))
+    state.numbers = numbers
     frame.attrs[ATTRIBUTE] = state
     return frame
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import sqlalchemy as sa
 
 from toolkit import columns, display, jsonvalue, times
-from toolkit.changes.plans import FAIL, PlanTools, check_expectation, check_state, warnings_about
+from toolkit.changes.plans import FAIL, PlanTools, check_state, warnings_about
 from toolkit.errors import CorruptValue
 from toolkit.masking import MaskingPolicy
 from toolkit.model import Receipt, rows_counted
@@ -133,7 +133,7 @@ class ClearPlan:
         cascade : bool, default False
             Also take rows of other tables whose foreign keys say so.
         archive : bool, default True
-            Keep the rows so that they can be brought back; without, nothing is written down either.
+            Keep the rows so that they can be brought back; without, only that it happened is written down.
         create_archive : bool, default False
             Make the archive where it is missing.
 
@@ -154,14 +154,10 @@ class ClearPlan:
         InvalidOption
             When foreign keys would take rows of other tables along, and `cascade` does not let them.
         """
-        check_expectation(expect, self.total, self.warnings)
-        self.tools.ready(archive=archive, create_archive=create_archive, on_change=on_change)
         store = self.tools.archive
         change_id = self.id if archive else None
-        with store.database.write() as connection:
-            self.tools.begin(connection, self.id, self.workflow_id)
-            if archive and self.total:
-                store.check_there()
+        options: dict[str, Any] = {"archive": archive, "create_archive": create_archive, "on_change": on_change}
+        with self.tools.applying(self, expect, **options) as connection:
             along = [
                 entry
                 for part in self.parts
@@ -170,7 +166,7 @@ class ClearPlan:
             taken = {part.what: part.planned.take(connection, change_id, part.rows) for part in self.parts}
             check_state(self.total, taken, on_change)
             receipt = self._receipt(connection, taken, archive=archive)
-            if archive and receipt.total:
+            if receipt.total:
                 selection = {**self.selection, **({COMPANIONS: along} if along else {})}
                 store.write_down(connection, receipt, reason, selection)
         return self.tools.with_undo(receipt)

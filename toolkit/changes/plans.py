@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from toolkit.errors import ExpectationFailed, InvalidOption, StalePlan
 from toolkit.model import Receipt, already_done, counted
+from toolkit.storage.archive import receipt_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import sqlalchemy as sa
 
@@ -27,6 +29,26 @@ ON_CHANGE: Final = (FAIL, SKIP)
 _NAMES_SHOWN: Final = 5
 
 
+class Plan(Protocol):
+    """What every plan has."""
+
+    @property
+    def id(self) -> str:
+        """Of the change that it becomes."""
+
+    @property
+    def workflow_id(self) -> str | None:
+        """The workflow; None means all."""
+
+    @property
+    def total(self) -> int:
+        """How many rows it is about."""
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """What should make you look twice."""
+
+
 @dataclass(frozen=True, slots=True)
 class PlanTools:
     """What a plan needs to be applied.
@@ -42,51 +64,54 @@ class PlanTools:
     archive: ArchiveStorage
     with_undo: Callable[[Receipt], Receipt]
 
-    def ready(self, *, archive: bool, create_archive: bool, on_change: str) -> None:
-        """Check the options of `apply`, and make the archive where that was asked for.
+    @contextmanager
+    def applying(
+        self,
+        plan: Plan,
+        expect: int | None,
+        *,
+        archive: bool = False,
+        create_archive: bool = False,
+        on_change: str = FAIL,
+    ) -> Iterator[sa.Connection]:
+        """Open the one transaction in which a plan is applied, after everything that could speak against it.
 
         Parameters
         ----------
-        archive, create_archive : bool
-            As they were given.
-        on_change : {"fail", "skip"}
-            Likewise.
+        plan : Plan
+            To be applied.
+        expect : int or None
+            The number of its rows, as it was given.
+        archive, create_archive : bool, default False
+            Whether rows go to the archive, and whether it is made where it is missing.
+        on_change : {"fail", "skip"}, default "fail"
+            As it was given.
+
+        Yields
+        ------
+        sqlalchemy.Connection
 
         Raises
         ------
-        InvalidOption
+        ExpectationFailed, InvalidOption, AlreadyDone, ArchiveMissing
         """
+        check_expectation(expect, plan.total, plan.warnings)
         if on_change not in ON_CHANGE:
             raise InvalidOption(f"on_change={on_change!r} is none of {', '.join(ON_CHANGE)}")
-        if archive and create_archive and self.archive.database.tables.archive is None:
+        if archive and create_archive and not self.archive.is_there:
             self.archive.set_up()
             self.archive.database.look()
+        with self.archive.database.write() as connection:
+            self.archive.hold(connection, plan.workflow_id or "")
+            self._refuse_a_second_time(connection, plan.id)
+            if archive and plan.total:
+                self.archive.open(connection)
+            yield connection
 
-    def begin(self, connection: sa.Connection, change_id: str, workflow_id: str) -> None:
-        """Take turns with other plans, and refuse one that was applied before.
-
-        Parameters
-        ----------
-        connection : sqlalchemy.Connection
-            In the transaction of the change.
-        change_id : str
-            Of the plan.
-        workflow_id : str
-            The workflow.
-
-        Raises
-        ------
-        AlreadyDone
-            With the receipt.
-        """
-        self.archive.hold(connection, workflow_id)
-        if self.archive.database.tables.archive is None:
-            return
-        change = self.archive.find(connection, change_id)
+    def _refuse_a_second_time(self, connection: sa.Connection, change_id: str) -> None:
+        change = self.archive.find(connection, change_id) if self.archive.is_there else None
         if change is not None:
-            receipt = Receipt(
-                change.id, change.workflow_id, change.kind, variables=change.variables, records=change.records
-            )
+            receipt = receipt_of(change)
             undone = " and undone" if change.undone_at is not None else ""
             raise already_done(
                 f"this plan was applied before{undone}: {receipt}; nothing was changed now", self.with_undo(receipt)

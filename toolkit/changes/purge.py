@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
 from toolkit import times
-from toolkit.changes.plans import PlanTools, check_expectation
 from toolkit.errors import StalePlan
 from toolkit.model import Receipt, counted, rows_counted
 from toolkit.storage import purging
@@ -19,6 +18,7 @@ from toolkit.times import TimeLike, moment
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from toolkit.changes.plans import PlanTools
     from toolkit.storage.spool import RowSpool
 
 EVERY_WORKFLOW: Final = "*"
@@ -92,8 +92,8 @@ class PurgePlan:
         AlreadyDone
             When the plan was applied before, with its receipt.
         """
-        check_expectation(expect, self.total, self.warnings)
-        store = self.tools.archive
+        self.tools.archive.database.check_writable()
+        store = self.tools.archive.home
         receipt = Receipt(
             self.id,
             self.workflow_id or EVERY_WORKFLOW,
@@ -102,8 +102,7 @@ class PurgePlan:
             records=self.records,
             archived=False,
         )
-        with store.database.write() as connection:
-            self.tools.begin(connection, self.id, self.workflow_id or EVERY_WORKFLOW)
+        with replace(self.tools, archive=store).applying(self, expect) as connection:
             forgotten = purging.forget(store, connection, self.rows)
             if forgotten != (self.changes, self.variables, self.records):
                 raise StalePlan(
@@ -135,7 +134,7 @@ def plan_purge(tools: PlanTools, older_than: TimeLike, workflow_id: str | None =
     ------
     ArchiveMissing, InvalidOption
     """
-    store = tools.archive
+    store = tools.archive.home
     limit = moment(older_than, "older_than")
     with store.database.read() as connection:
         condition = [store.dialect.time_bound(store.kept.changes.c.created_at, "<", limit)]

@@ -10,10 +10,11 @@ import sqlalchemy as sa
 
 from toolkit import columns, display, jsonvalue
 from toolkit.changes.edits import EDITABLE, RowEditor
-from toolkit.changes.plans import FAIL, PlanTools, check_expectation, check_state, warnings_about
+from toolkit.changes.plans import FAIL, PlanTools, check_state, warnings_about
 from toolkit.errors import StalePlan
 from toolkit.model import Receipt, counted
 from toolkit.storage.archive import UPDATE
+from toolkit.storage.digests import VERSION
 from toolkit.storage.planned import PlannedRows, Taken
 from toolkit.storage.spool import RowSpool
 
@@ -30,6 +31,7 @@ CHANGED: Final = "changed since it was read"
 GONE: Final = "is not there any more"
 
 _NAMES_SHOWN: Final = 5
+_READ: Final = "read_state"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Edits:
         The columns of the frame that may be written.
     drop : sequence of str
         Paths to remove from every record of the frame.
-    states : mapping of str to str or None
+    states : mapping of str to int or None
         The states in which the records were read; None where nobody knows them.
     differ : frozenset of str
         Records that are known to have changed since they were read.
@@ -53,7 +55,7 @@ class Edits:
     cells: Mapping[str, Mapping[str, Any]]
     names: Sequence[str]
     drop: Sequence[str]
-    states: Mapping[str, str] | None
+    states: Mapping[str, int] | None
     differ: frozenset[str] = frozenset()
 
 
@@ -166,24 +168,21 @@ class UpdatePlan:
         ArchiveMissing
             When there is nowhere to keep the former rows.
         """
-        check_expectation(expect, self.total, self.warnings)
-        self.tools.ready(archive=archive, create_archive=create_archive, on_change=on_change)
         store = self.tools.archive
-        with store.database.write() as connection:
-            self.tools.begin(connection, self.id, self.workflow_id)
+        options: dict[str, Any] = {"archive": archive, "create_archive": create_archive, "on_change": on_change}
+        with self.tools.applying(self, expect, **options) as connection:
             if self.conflicts and on_change == FAIL:
                 raise StalePlan(
                     f"{self._conflicts()}; nothing was touched. Read the frame again, or pass on_change='skip' to "
                     "write the others"
                 )
-            if archive and self.total:
-                store.check_there()
             taken = self._write(connection, self.id if archive else None)
             check_state(self.total, {"record": taken}, on_change)
             skipped = (*self.conflicts, *taken.left)
             receipt = Receipt(self.id, self.workflow_id, UPDATE, records=taken.done, archived=archive, skipped=skipped)
-            if archive and receipt.total:
+            if receipt.total:
                 store.write_down(connection, receipt, reason, {"cells": dict(self.columns)})
+            if archive and receipt.total:
                 store.seal(connection, receipt)
         return self.tools.with_undo(receipt)
 
@@ -279,10 +278,11 @@ class _Comparing:
             return
         wanted = sa.and_(self.planned.mine, records.dialect.text_is_any_of(self.planned.name, list(cells)))
         found = set()
-        for row in self.planned.states(connection, wanted, *records.select(*EDITABLE, columns.DATA)):
+        also = (self.planned.read_state.label(_READ), *records.select(*EDITABLE, columns.DATA))
+        for row in self.planned.states(connection, wanted, *also):
             name = row["name"]
             found.add(name)
-            if self._is_conflict(name, row["digest"]):
+            if self._is_conflict(name, row[_READ]):
                 if self._edited(cells[name]):
                     self.conflicts[name] = CHANGED
                 continue
@@ -297,7 +297,7 @@ class _Comparing:
         """Where only times differ, somebody else wrote the row and nobody edited it."""
         return bool(self._edits.drop) or not set(columns.TIME_COLUMNS).issuperset(cells)
 
-    def _is_conflict(self, name: str, state: str) -> bool:
+    def _is_conflict(self, name: str, state: int) -> bool:
         states = self._edits.states
         return name in self._edits.differ or (states is not None and states.get(name) != state)
 
@@ -310,7 +310,7 @@ class _Comparing:
                 self.sample.append({"record_id": name, "column": column, **shown})
 
     def _row(self, row: Mapping[str, Any], written: Mapping[str, Any]) -> dict[str, Any]:
-        made = {"name": row["name"], "digest": row["digest"]}
+        made = {name: row[name] for name in ("name", "digest", VERSION) if name in row}
         for column, value in written.items():
             self.written[column] = None
             made |= {column: None if value is None else str(value), _flag(column): "1"}

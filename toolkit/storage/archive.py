@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 import sqlalchemy as sa
 
 from toolkit import columns
-from toolkit.errors import ArchiveMissing
 from toolkit.model import Receipt
-from toolkit.storage import archive_tables, bulk, digests
+from toolkit.storage import bulk, digests
+from toolkit.storage.archive_place import ArchivePlace
 from toolkit.storage.archive_tables import WRITTEN
-from toolkit.storage.tables import CHANGE_ID, Archive, names
+from toolkit.storage.tables import CHANGE_ID, names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,6 +51,9 @@ CHANGE_COLUMNS: Final = (
     "created_at",
     "undone_at",
 )
+
+NOT_KEPT: Final = '"archive": false'
+"""What the list of changes says, beside the filters, of one whose rows were not kept."""
 
 _TURNS: Final = 0x746F6F6C
 """Beside the workflow's id, what the number of the lock is made from."""
@@ -86,7 +89,7 @@ class Removal:
         return self.variables if table is database.tables.variables else self.records
 
 
-class ArchiveStorage:
+class ArchiveStorage(ArchivePlace):
     """The archive of one database.
 
     Parameters
@@ -94,58 +97,6 @@ class ArchiveStorage:
     database : Database
         Open, with its tables looked at.
     """
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
-        self.dialect = database.dialect
-
-    @property
-    def tables(self) -> Archive:
-        """The tables of the archive.
-
-        Raises
-        ------
-        ArchiveMissing
-            Where nobody has set one up.
-        """
-        archive = self.database.tables.archive
-        if archive is None:
-            raise ArchiveMissing(
-                "this call removes rows, and there is no archive to keep them in; nothing was written. Type:\n"
-                "    service.setup_archive()   # once, makes the archive's own tables\n"
-                "or pass archive=False to remove them for good"
-            )
-        if WRITTEN not in archive.records.c or WRITTEN not in archive.variables.c:
-            raise ArchiveMissing(
-                "the archive here is of an earlier form; nothing was written. Type:\n"
-                "    service.setup_archive()   # once, brings the archive's own tables up to date\n"
-                "or pass archive=False to remove rows for good"
-            )
-        return archive
-
-    def check_there(self) -> None:
-        """Refuse to go on where there is no archive.
-
-        Raises
-        ------
-        ArchiveMissing
-        """
-        _ = self.tables
-
-    @property
-    def kept(self) -> Archive:
-        """The tables of the archive, for a call that only looks at what is in them."""
-        if self.database.tables.archive is None:
-            raise ArchiveMissing(
-                "there is no archive here, so no change was written down and none can be undone. "
-                "service.setup_archive() makes one for the changes to come"
-            )
-        return self.database.tables.archive
-
-    def set_up(self) -> None:
-        """Make the archive where it is missing."""
-        with self.database.write() as connection:
-            archive_tables.make(connection, self.database)
 
     def remove(self, removal: Removal, *, archive: bool = True) -> Receipt:
         """Move rows to the archive and write the change down.
@@ -155,7 +106,7 @@ class ArchiveStorage:
         removal : Removal
             What goes, and why.
         archive : bool, default True
-            Keep the rows; without, they are gone for good and nothing is written down.
+            Keep the rows; without, they are gone for good, and only that it happened is written down.
 
         Returns
         -------
@@ -169,6 +120,8 @@ class ArchiveStorage:
         """
         change_id = uuid.uuid4().hex
         with self.database.write() as connection:
+            if archive:
+                self.open(connection)
             take = self._archived if archive else self._deleted
             receipt = Receipt(
                 change_id,
@@ -178,11 +131,11 @@ class ArchiveStorage:
                 records=take(connection, change_id, self.database.tables.records, removal),
                 archived=archive,
             )
-            if archive and receipt.total:
+            if receipt.total:
                 self.write_down(connection, receipt, removal.reason, removal.selection)
-                if removal.kind in IN_PLACE:
-                    # What follows in this transaction writes the rows; the digests are of what it leaves.
-                    sa.event.listen(connection, "commit", lambda ending: self.seal(ending, receipt))
+            if archive and receipt.total and removal.kind in IN_PLACE:
+                # What follows in this transaction writes the rows; the digests are of what it leaves.
+                self.before_commit(connection, lambda ending: self.seal(ending, receipt))
         return receipt
 
     def seal(self, connection: sa.Connection, receipt: Receipt) -> None:
@@ -258,7 +211,7 @@ class ArchiveStorage:
         Parameters
         ----------
         connection : sqlalchemy.Connection
-            In a transaction.
+            To the database whose rows it was about, in a transaction.
         change_id : str
             The id of its receipt.
 
@@ -267,18 +220,24 @@ class ArchiveStorage:
         row or None
             With the columns of `CHANGE_COLUMNS`.
         """
+        home = self.home
+        if home is not self:
+            with home.database.read() as lying:
+                return home.find(lying, change_id)
+        return connection.execute(sa.select(*self._listed()).where(self.kept.changes.c.id == change_id)).first()
+
+    def _listed(self) -> list[sa.ColumnElement[Any]]:
         table = self.kept.changes
-        selected = [
+        return [
             self.dialect.time_text(table.c[name]).label(name) if name.endswith("_at") else table.c[name]
             for name in CHANGE_COLUMNS
         ]
-        return connection.execute(sa.select(*selected).where(table.c.id == change_id)).first()
 
     def _archived(self, connection: sa.Connection, change_id: str, table: sa.Table, removal: Removal) -> int:
         condition = removal.of(self.database, table)
         if condition is None:
             return 0
-        target = self.tables.variables if table is self.database.tables.variables else self.tables.records
+        target = self.kept.variables if table is self.database.tables.variables else self.kept.records
         way = self._copy if removal.kind == REPLACE else self._move
         return way(connection, change_id, table, target, condition)
 
@@ -291,7 +250,7 @@ class ArchiveStorage:
     def write_down(
         self, connection: sa.Connection, receipt: Receipt, reason: str | None, selection: Mapping[str, Any] | None
     ) -> None:
-        """Add a change to the list.
+        """Add a change to the list; without an archive there is none.
 
         Parameters
         ----------
@@ -304,18 +263,41 @@ class ArchiveStorage:
         selection : mapping of str to object or None
             The filters, as plain JSON without values.
         """
+        if not self.is_there:
+            return
+        forgotten = {} if receipt.archived or receipt.kind == PURGE else {"archive": False}
         entry = {
             "id": receipt.id,
             "kind": receipt.kind,
             columns.WORKFLOW_ID: receipt.workflow_id,
             "actor": self.database.actor,
             "reason": reason,
-            "selection": json.dumps(selection or {}, ensure_ascii=False),
+            "selection": json.dumps({**(selection or {}), **forgotten}, ensure_ascii=False),
             "variables": receipt.variables,
             "records": receipt.records,
-            "created_at": self.dialect.now(),
         }
-        connection.execute(sa.insert(self.kept.changes).values(entry))
+        if self.file is not None:
+            self.aside(connection).write_down(entry)
+        else:
+            values = {**entry, "created_at": self.dialect.now()}
+            connection.execute(sa.insert(self.kept.changes).values(values))
+
+    def mark_undone(self, connection: sa.Connection, change_id: str) -> None:
+        """Write down that a change is undone.
+
+        Parameters
+        ----------
+        connection : sqlalchemy.Connection
+            In the transaction that undoes it.
+        change_id : str
+            Of the receipt.
+        """
+        if self.file is not None:
+            self.aside(connection).mark_undone(change_id)
+        else:
+            changes = self.kept.changes
+            undone = sa.update(changes).where(changes.c.id == change_id)
+            connection.execute(undone.values(undone_at=self.dialect.now()))
 
     def _move(
         self, connection: sa.Connection, change_id: str, source: sa.Table, target: sa.Table, condition: Condition
@@ -351,13 +333,34 @@ class ArchiveStorage:
         pyarrow.Table
             The columns of `CHANGE_COLUMNS`, one row per change.
         """
+        home = self.home
+        if home is not self:
+            return home.changes(workflow_id)
         table = self.kept.changes
-        selected = [
-            self.dialect.time_text(table.c[name]).label(name) if name.endswith("_at") else table.c[name]
-            for name in CHANGE_COLUMNS
-        ]
-        statement = sa.select(*selected).order_by(table.c.created_at.desc(), table.c.id)
+        statement = sa.select(*self._listed()).order_by(table.c.created_at.desc(), table.c.id)
         if workflow_id is not None:
             statement = statement.where(table.c.workflow_id == workflow_id)
         with self.database.read() as connection:
             return bulk.fetch(connection, statement)
+
+
+def receipt_of(change: sa.Row[Any]) -> Receipt:
+    """Return the receipt of a change that stands in the list.
+
+    Parameters
+    ----------
+    change : row
+        Of `ArchiveStorage.find`.
+
+    Returns
+    -------
+    Receipt
+    """
+    return Receipt(
+        change.id,
+        change.workflow_id,
+        change.kind,
+        variables=change.variables,
+        records=change.records,
+        archived=change.kind != PURGE and NOT_KEPT not in (change.selection or ""),
+    )

@@ -41,6 +41,27 @@ _MAY_ENTER: Final = sa.text(
 )
 
 
+_MAY_MAKE: Final = sa.text(
+    "SELECT CASE WHEN to_regnamespace(:schema) IS NULL THEN has_database_privilege(current_database(), 'CREATE') "
+    "ELSE has_schema_privilege(to_regnamespace(:schema)::oid, 'CREATE') END"
+)
+
+
+def may_make(connection: sa.Connection) -> bool:
+    """Tell whether the role may make the archive's schema, or tables in it.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        In a transaction, on PostgreSQL.
+
+    Returns
+    -------
+    bool
+    """
+    return bool(connection.scalar(_MAY_MAKE, {"schema": ARCHIVE_SCHEMA}))
+
+
 def make(connection: sa.Connection, database: Database) -> None:
     """Make the archive where it is missing, and bring one of an earlier form up to date.
 

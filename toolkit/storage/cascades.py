@@ -132,12 +132,18 @@ class Along:
         The same table as the condition names it.
     condition : SQLAlchemy condition
         Which rows.
+    depth : int
+        How many keys it is from the rows that were chosen.
+    leads_back : bool
+        Whether the table was passed on the way: rows behind these would go, too, and so on.
     """
 
     key: Key
     table: sa.Table
     rows: sa.FromClause
     condition: Condition
+    depth: int
+    leads_back: bool
 
 
 def reflect(connection: sa.Connection, name: tuple[str | None, str]) -> sa.Table:
@@ -193,22 +199,21 @@ def along(connection: sa.Connection, chain: Sequence[Key], top: sa.Table, taken:
         related = (child.c[name] == parent.c[other] for name, other in zip(key.columns, names, strict=True))
         condition = sa.exists(sa.select(1).select_from(parent).where(*related, condition).correlate(child))
         parent, primary = child, tuple(column.name for column in table.primary_key)
-    return Along(chain[-1], table, child, condition)
+    passed = {(top.schema, top.name), *(key.child for key in chain[:-1])}
+    return Along(chain[-1], table, child, condition, len(chain), chain[-1].child in passed)
 
 
 def _primary_key(connection: sa.Connection, table: sa.Table) -> tuple[str, ...]:
     return tuple(sa.inspect(connection).get_pk_constraint(table.name, schema=table.schema)["constrained_columns"])
 
 
-def refuse(found: Iterable[tuple[Key, int]], table: tuple[str | None, str], *, cascade: bool, archive: bool) -> None:
+def refuse(found: Iterable[tuple[Along, int]], *, cascade: bool, archive: bool) -> None:
     """Refuse a change that would take rows of other tables along without leave, or in a way nobody could undo.
 
     Parameters
     ----------
-    found : iterable of (Key, int)
-        The keys, and how many rows each would take or change.
-    table : tuple of (str or None, str)
-        The table whose rows were chosen.
+    found : iterable of (Along, int)
+        What each key would act on, and how many rows those are.
     cascade : bool
         Whether rows of other tables may go.
     archive : bool
@@ -219,13 +224,9 @@ def refuse(found: Iterable[tuple[Key, int]], table: tuple[str | None, str], *, c
     InvalidOption
         Naming tables and counts, when there is any such row.
     """
-    acting = [(key, number) for key, number in found if number]
-    lasting = [(key, number) for key, number in acting if archive and (key.action != CASCADE or key.child == table)]
-    if lasting:
-        raise InvalidOption(
-            f"foreign keys would change {_listed(lasting)}, which no undo could bring back; nothing was touched. "
-            "Change those rows first, or pass archive=False with cascade=True"
-        )
+    acting = [(each, number) for each, number in found if number]
+    if archive:
+        _refuse_what_no_undo_brings_back(acting)
     if acting and not cascade:
         raise InvalidOption(
             f"foreign keys would take along {_listed(acting)}; nothing was touched. "
@@ -233,9 +234,31 @@ def refuse(found: Iterable[tuple[Key, int]], table: tuple[str | None, str], *, c
         )
 
 
-def _listed(found: Iterable[tuple[Key, int]]) -> str:
+def _refuse_what_no_undo_brings_back(acting: Sequence[tuple[Along, int]]) -> None:
+    tables = [each.key.child for each, _ in acting]
+    whys = {
+        "would change columns whose values nobody keeps, in": [
+            pair for pair in acting if pair[0].key.action != CASCADE
+        ],
+        "lead back to a table that was passed on the way, so that more rows would go than were counted, after": [
+            pair for pair in acting if pair[0].leads_back and pair[0].key.action == CASCADE
+        ],
+        "would take along in more than one way rows that no primary key tells apart,": [
+            pair for pair in acting if not pair[0].table.primary_key and tables.count(pair[0].key.child) > 1
+        ],
+    }
+    for why, pairs in whys.items():
+        if pairs:
+            raise InvalidOption(
+                f"foreign keys {why} {_listed(pairs)}, and no undo could bring that back; nothing was touched. Change "
+                "or clear those rows first, or pass archive=False with cascade=True"
+            )
+
+
+def _listed(found: Iterable[tuple[Along, int]]) -> str:
     return ", ".join(
-        f"{counted(number, 'row')} of {_written(key.child)} (ON DELETE {key.action})" for key, number in found
+        f"{counted(number, 'row')} of {_written(each.key.child)} (ON DELETE {each.key.action})"
+        for each, number in found
     )
 
 

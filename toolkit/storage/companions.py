@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
-from toolkit.storage import archive_tables, bulk, cascades, digests
+from toolkit.storage import bulk, cascades, digests
 from toolkit.storage.tables import CHANGE_ID, names
 
 if TYPE_CHECKING:
@@ -64,9 +64,7 @@ def keep_companions(
         for place, each in enumerate(found):
             counted = sa.select(sa.func.count()).select_from(each.rows).where(each.condition)
             counts[place] += connection.scalar(counted, {digests.BATCH: batch}) or 0
-    keys = [each.key for each in found]
-    top = (planned.table.schema, planned.table.name)
-    cascades.refuse(zip(keys, counts, strict=True), top, cascade=cascade, archive=change_id is not None)
+    cascades.refuse(zip(found, counts, strict=True), cascade=cascade, archive=change_id is not None)
     acting = [each for each, count in zip(found, counts, strict=True) if count]
     return [] if change_id is None else _keep(connection, change_id, planned.archive, acting, rows)
 
@@ -76,14 +74,14 @@ def _keep(
 ) -> list[dict[str, Any]]:
     """Copy the rows of each table once, by whichever keys they go along."""
     by_table: dict[tuple[str | None, str], list[Along]] = {}
-    for each in acting:
+    # A table that refers to two others comes back after both.
+    furthest = {each.key.child: each.depth for each in sorted(acting, key=lambda each: each.depth)}
+    for each in sorted(acting, key=lambda each: furthest[each.key.child]):
         by_table.setdefault(each.key.child, []).append(each)
     listed = []
     for child, ways in by_table.items():
         name = _kept_name(child)
-        kept = archive_tables.make_like(connection, archive.database, name, ways[0].table)
-        if kept.schema is not None:
-            archive_tables.lock_away(connection, name)
+        kept = archive.keep_like(connection, name, ways[0].table)
         number = 0
         for way in ways:
             number += _copy(connection, change_id, kept, way, rows)

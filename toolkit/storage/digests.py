@@ -25,6 +25,11 @@ DIGITS: Final = 32
 BATCH: Final = "batch"
 """The parameter that holds a batch of rows as JSON text; see `batch`."""
 
+VERSION: Final = "version"
+"""What rows may hold beside their digest: which version of a row it is, where the database can say so at no cost."""
+
+_IS_TABLE: Final = sa.text("SELECT relkind IN ('r', 'p') FROM pg_class WHERE oid = to_regclass(:name)")
+
 _FUNCTION: Final = "toolkit_row_digest"
 
 
@@ -51,12 +56,50 @@ def prepare(connection: sa.Connection) -> None:
     # SQLite refuses to register a function again while a statement is being read.
     if not connection.info.get(_FUNCTION):
         driver.create_function(_FUNCTION, -1, _digest, deterministic=True)
+        driver.create_function("toolkit_read_state", -1, _read_state, deterministic=True)
         connection.info[_FUNCTION] = True
+
+
+def _read_state(*values: Any) -> int:
+    return hash(values)
 
 
 def _digest(*values: Any) -> str:
     # The five types of SQLite's values arrive as five types of Python's, so that no two states look alike.
     return hashlib.sha256(repr(values).encode()).hexdigest()[:DIGITS]
+
+
+def read_state(dialect: Dialect, table: sa.FromClause, names: Iterable[str]) -> Column:
+    """Return the expression of a row's state as a read remembers it: a number that costs next to nothing.
+
+    It is enough to notice that somebody wrote the row: 64 bits, of the values instead of their text, so that on
+    PostgreSQL 1.0 and 1.00 are the same. On SQLite it means something in this process alone. What a plan keeps is the
+    digest.
+
+    Parameters
+    ----------
+    dialect : Dialect
+        Of the database.
+    table : SQLAlchemy table
+        Whose rows.
+    names : iterable of str
+        Its columns, in the order that counts.
+
+    Returns
+    -------
+    SQLAlchemy column
+        A whole number of 64 bits; call `prepare` before it is read.
+    """
+    listed = [table.c[name] for name in names]
+    if dialect.name == "sqlite":
+        return sa.func.toolkit_read_state(*listed, type_=sa.BigInteger)
+    row = sa.func.row(*(column if _is_hashed(column) else sa.cast(column, sa.Text) for column in listed))
+    return sa.func.hash_record_extended(row, 0, type_=sa.BigInteger)
+
+
+def _is_hashed(column: Column) -> bool:
+    kinds = sa.Uuid | sa.Integer | sa.DateTime | sa.Text | postgresql.JSONB
+    return isinstance(column.type, kinds)
 
 
 def digest(dialect: Dialect, table: sa.FromClause, names: Iterable[str]) -> Column:
@@ -81,6 +124,34 @@ def digest(dialect: Dialect, table: sa.FromClause, names: Iterable[str]) -> Colu
         return sa.func.toolkit_row_digest(*map(_bytes, listed), type_=sa.Text)
     # Three times as fast as the SHA-256 of the row as text, and nobody gains by two rows of one digest.
     return sa.func.md5(sa.func.concat(*itertools.chain.from_iterable(map(_parts, listed))), type_=sa.Text)
+
+
+def version(connection: sa.Connection, table: sa.Table) -> Column | None:
+    """Return the expression of which version of a row it is: the same again means the same row in the same state.
+
+    Another one means nothing, as a table may have been rewritten, or dumped and restored: then the digest decides.
+    On PostgreSQL it is the transaction that wrote the row and the place where it lies. No two versions share both:
+    a place is free for another only when nobody can see the former row, and then another transaction writes there.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        In a transaction.
+    table : sqlalchemy.Table
+        Whose rows.
+
+    Returns
+    -------
+    SQLAlchemy column or None
+        Text; None on SQLite, and for a view.
+    """
+    if connection.dialect.name == "sqlite":
+        return None
+    name = connection.dialect.identifier_preparer.format_table(table)
+    if not connection.scalar(_IS_TABLE, {"name": name}):
+        return None
+    written, place = (sa.literal_column(f"{table.name}.{each}") for each in ("xmin", "ctid"))
+    return sa.cast(written, sa.Text).concat("/").concat(sa.cast(place, sa.Text))
 
 
 def _parts(column: Column) -> tuple[Any, ...]:
@@ -113,14 +184,14 @@ def batch(dialect: Dialect, extra: Sequence[str] = ()) -> sa.FromClause:
     dialect : Dialect
         Of the database.
     extra : sequence of str, optional
-        What the rows hold besides `name` and `digest`; all of it text.
+        What the rows hold besides `name`, `digest` and `version`; all of it text.
 
     Returns
     -------
     SQLAlchemy selectable
-        Columns `name`, `digest` and the extra ones, of type text.
+        Columns `name`, `digest`, `version` and the extra ones, of type text.
     """
-    names = ("name", "digest", *extra)
+    names = ("name", "digest", VERSION, *extra)
     given: Any = sa.bindparam(BATCH, type_=sa.Text)
     if dialect.name == "sqlite":
         each = sa.func.json_each(given).table_valued("value")

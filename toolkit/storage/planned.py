@@ -61,10 +61,16 @@ class PlannedRows:
         self.table = table
         self.name = table.c[archive.name_of(table)]
         self.mine: Condition = table.c.workflow_id == workflow_id
+        self._version: Column | None = None
 
     @property
     def _state(self) -> Column:
         return digests.digest(self.dialect, self.table, names(self.table))
+
+    @property
+    def read_state(self) -> Column:
+        """The state of a row as a read remembers it."""
+        return digests.read_state(self.dialect, self.table, names(self.table))
 
     @property
     def _kept(self) -> sa.Table:
@@ -101,11 +107,13 @@ class PlannedRows:
         Yields
         ------
         dict
-            `name`, `digest` and the labels of the other columns.
+            `name`, `digest`, where there is one `version`, and the labels of the other columns.
         """
         digests.prepare(connection)
+        self._version = digests.version(connection, self.table)
+        others += () if self._version is None else (self._version.label(digests.VERSION),)
         statement = sa.select(self.name.label("name"), self._state.label("digest"), *others).where(condition)
-        with connection.execution_options(yield_per=_AT_ONCE).execute(statement) as result:
+        with connection.execute(statement, execution_options={"yield_per": _AT_ONCE}) as result:
             for part in result.mappings().partitions(_AT_ONCE):
                 yield from map(dict, part)
 
@@ -121,7 +129,11 @@ class PlannedRows:
         -------
         SQLAlchemy condition
         """
-        return sa.and_(self.mine, self.name == given.c.name, self._state == given.c.digest)
+        same = self._state == given.c.digest
+        if self._version is not None:
+            # In this order: the digest is worked out only for rows of another version.
+            same = sa.or_(self._version == given.c[digests.VERSION], same)
+        return sa.and_(self.mine, self.name == given.c.name, same)
 
     def take(self, connection: sa.Connection, change_id: str | None, rows: RowSpool) -> Taken:
         """Move rows that are as planned to the archive, or delete them for good.

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from toolkit.errors import ChangeNotFound, InvalidOption, StalePlan
 from toolkit.model import Receipt, already_done, counted
 from toolkit.storage import archive_tables, bulk, cascades, digests
-from toolkit.storage.archive import IN_PLACE, PURGE, REPLACE
+from toolkit.storage.archive import IN_PLACE, NOT_KEPT, PURGE, REPLACE, receipt_of
 from toolkit.storage.archive_tables import WRITTEN, InsertAsItWas
 from toolkit.storage.companions import companions_of
 from toolkit.storage.tables import CHANGE_ID, names
@@ -91,11 +91,14 @@ def undo(archive: ArchiveStorage, change_id: str, on_conflict: str = FAIL) -> Re
         archive.hold(connection, first.workflow_id)
         # Only now nobody else can be undoing it.
         change = _known(archive, connection, change_id)
-        receipt = _receipt_of(change)
+        receipt = receipt_of(change)
         if change.kind == PURGE:
             raise already_done(f"change {change_id} is a purge: what it forgot is gone for good", receipt)
+        if not receipt.archived:
+            raise already_done(f"change {change_id} kept no rows (archive=False); they are gone for good", receipt)
         if change.undone_at is not None:
             raise already_done(f"change {change_id} was undone before; nothing was changed now", receipt)
+        archive.bring_rows(connection, change_id)
         way = _Way(archive, connection, change, on_conflict)
         counts = {"variables": change.variables, "records": change.records}
         done = {
@@ -136,11 +139,13 @@ def last_change(archive: ArchiveStorage, workflow_id: str) -> str:
     ------
     ChangeNotFound
     """
+    archive = archive.home
     table, actor = archive.kept.changes, archive.database.actor
     order = [table.c.created_at.desc()]
     # Its clock counts milliseconds; what was written down later stands later.
     order += [sa.literal_column("rowid").desc()] if archive.dialect.name == "sqlite" else []
-    mine = (table.c.workflow_id == workflow_id, table.c.actor == actor, table.c.kind != PURGE)
+    kept = (table.c.kind != PURGE, ~table.c.selection.contains(NOT_KEPT))
+    mine = (table.c.workflow_id == workflow_id, table.c.actor == actor, *kept)
     statement = sa.select(table.c.id).where(*mine, table.c.undone_at.is_(None)).order_by(*order).limit(1)
     with archive.database.read() as connection:
         found: str | None = connection.scalar(statement)
@@ -157,10 +162,6 @@ def _known(archive: ArchiveStorage, connection: sa.Connection, change_id: str) -
     if change is None:
         raise ChangeNotFound(f"the archive knows no change {change_id!r}; service.changes() lists them")
     return change
-
-
-def _receipt_of(change: sa.Row[Any]) -> Receipt:
-    return Receipt(change.id, change.workflow_id, change.kind, variables=change.variables, records=change.records)
 
 
 class _Way:
@@ -299,7 +300,7 @@ class _Way:
         differs: list[str] = []
         for entry in companions_of(self.change.selection):
             table = cascades.reflect(self.connection, (entry["table"][0], entry["table"][1]))
-            kept = archive_tables.kept_table(self.archive.database, entry["kept"], table)
+            kept = self.archive.bring(self.connection, self.change.id, entry["kept"], table)
             wanted = kept.c[CHANGE_ID] == self.change.id
             number = self._insert(table, kept, wanted)
             if number != entry["rows"]:
@@ -309,10 +310,8 @@ class _Way:
 
     def end(self) -> None:
         """Write down that the change is undone, and what it overwrote."""
-        changes = self.archive.kept.changes
         if not self.left:
-            undone = sa.update(changes).where(changes.c.id == self.change.id)
-            self.connection.execute(undone.values(undone_at=self.dialect.now()))
+            self.archive.mark_undone(self.connection, self.change.id)
         if self.aside.total:
             why = f"overwritten by the undoing of {self.change.id}"
             self.archive.write_down(self.connection, self.aside, why, None)

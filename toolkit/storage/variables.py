@@ -220,6 +220,22 @@ class VariableStorage(BaseStorage):
         )
         return sa.case((pairs, "iteration"), (node, "node"), else_="custom")
 
+    def pairs(self, workflow_ids: WorkflowIds) -> list[tuple[str, str | None]]:
+        """Read keys and JSON texts of all variables, plainly: to be looked through, not to be shown.
+
+        Parameters
+        ----------
+        workflow_ids : str, iterable of str, or Pattern
+            One workflow, several, or a pattern.
+
+        Returns
+        -------
+        list of tuple
+        """
+        statement = sa.select(*self.select("key", "value")).where(self.in_workflows(workflow_ids))
+        with self.database.read() as connection:
+            return [(row.key, row.value) for row in connection.execute(statement)]
+
     def texts(self, workflow_id: WorkflowId, some: Sequence[str]) -> dict[str, str]:
         """Read the JSON text of some variables, and keep other writers from them until the transaction ends.
 
