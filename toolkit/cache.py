@@ -36,16 +36,11 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
-def _shows(reveal: Reveal, key: str) -> bool:
-    return reveal if isinstance(reveal, bool) else key in reveal
-
-
 class _Name(NamedTuple):
-    """What a cached value answers: masked and real values are two answers."""
+    """What a cached value answers."""
 
     workflow_id: str
     key: str
-    reveal: bool
 
 
 class _Answer(NamedTuple):
@@ -164,7 +159,7 @@ class CachedDataService(UnifiedDataService):
         default : object, optional
             What to return when there is no such variable.
         reveal : bool or sequence of str, default False
-            Show secrets: all of them, or those of some keys.
+            Show secrets: all of them, or those of some keys. These are read from the database each time.
 
         Returns
         -------
@@ -180,13 +175,14 @@ class CachedDataService(UnifiedDataService):
         >>> service.get_variable("nightly", "todo")
         ['a']
         """
-        # A transaction sees its own writes, or one moment of the past: neither is for others to remember.
-        if key == ALL or self.database.in_transaction:
+        # A transaction sees its own writes, or one moment of the past: neither is for others to remember. Each look at
+        # a secret is checked and written down.
+        if key == ALL or reveal is not False or self.database.in_transaction:
             return super().get_variable(workflow_id, key, default, reveal=reveal)
-        name = _Name(self.variables.workflow_id(workflow_id), check_key(key), _shows(reveal, key))
+        name = _Name(self.variables.workflow_id(workflow_id), check_key(key))
         as_of, answer = self._remembered(name)
         if answer is None:
-            answer = _answer(super().get_variable(workflow_id, key, _MISSING, reveal=reveal))
+            answer = _answer(super().get_variable(workflow_id, key, _MISSING))
             self._remember(name, as_of, answer)
         if answer.text is None:
             return default

@@ -146,10 +146,10 @@ def compare(
     variables : (DataFrame, DataFrame), optional
         The variables of both, with at least `key` and `value`.
     digests : (DataFrame, DataFrame), optional
-        For columns with hidden cells: the same columns with a digest of each real value in place of it, one row per
-        record in the same order. Both made with one key.
+        For columns with hidden cells, that of `on` among them: the same columns with a digest of each real value in
+        place of it, one row per record in the same order. Both made with one key.
     variable_digests : (DataFrame, DataFrame), optional
-        Likewise for variables, in the column `value`.
+        Likewise for variables, in the column `value`, and in `key` where keys are hidden.
     ignore : iterable of str, default ()
         Paths that are not compared, with all below them.
     ratio : float, default 1.5
@@ -183,9 +183,10 @@ def compare(
     """
     need(before, on)
     need(after, on)
-    matched = match(before, after, on)
+    digests = one_per_row(digests, (before, after))
+    matched = match(before, after, on, digests)
     old, new = matched.rows(before, after)
-    content = Content(matched, one_per_row(digests, (before, after)), tuple(ignore))
+    content = Content(matched, digests, tuple(ignore))
     paths, changes, recycled = content.compare(old, new, on, limit)
     outcomes = _outcomes(before, after, matched, on, rules)
     return RunDiff(
@@ -300,7 +301,7 @@ def _variables(
     dtypes = {"key": "str", "change": "str", "before": "object", "after": "object"}
     if variables is None:
         return pd.DataFrame(columns=list(dtypes)).astype(dtypes)
-    matched = match(*variables, "key")
+    matched = match(*variables, "key", digests)
     old, new = matched.rows(*variables)
     by_digest = None if digests is None else differ(*(each["value"] for each in matched.rows(*digests)))
     unequal, open_ = unlike(old["value"], new["value"], by_digest)

@@ -40,7 +40,9 @@ class Matched:
         return before.iloc[self.old].reset_index(drop=True), after.iloc[self.new].reset_index(drop=True)
 
 
-def match(before: pd.DataFrame, after: pd.DataFrame, on: str) -> Matched:
+def match(
+    before: pd.DataFrame, after: pd.DataFrame, on: str, digests: tuple[pd.DataFrame, pd.DataFrame] | None = None
+) -> Matched:
     """Match the rows of two frames by a column.
 
     Parameters
@@ -67,7 +69,10 @@ def match(before: pd.DataFrame, after: pd.DataFrame, on: str) -> Matched:
     >>> found.old, found.new, found.missing, found.added
     (array([1]), array([1]), array([0]), array([0, 2]))
     """
-    codes = _codes(before[on], after[on], on)
+    keys_of = (before, after)
+    if digests is not None and all(on in each.columns for each in digests):
+        keys_of = digests
+    codes = _codes(keys_of[0][on], keys_of[1][on], on)
     old, new = codes[: len(before)], codes[len(before) :]
     keys = _with_occurrence(old, new)
     place = np.full(int(keys.max(initial=-1)) + 1, -1, dtype=np.int64)

@@ -22,7 +22,8 @@ LONGEST_TRIGGER: Final = 2_000
 _RUN: Final = 16
 """Letters and digits in a row, at most, by which a secret is looked for."""
 
-_WORD = re.compile(r"\w+")
+# As in `a_<secret>`, an underline joins what belongs to different things.
+_WORD = re.compile(r"[^\W_]+")
 _PLAIN_RUN = re.compile(r"[A-Za-z0-9]{4,}")
 _COMMON = re.compile(
     r"[A-Za-z]{1,20}|[a-z]+(?:[ _.-][a-z]+)|\d{4}-\d\d-\d\d(?:[T ][\d:.]+(?:Z|[+-][\d:]+)?)?"
@@ -163,7 +164,7 @@ def _is_whole(text: str, start: int, end: int) -> bool:
 
 
 def _is_word(sign: str) -> bool:
-    return sign.isalnum() or sign == "_"
+    return sign.isalnum()
 
 
 def _written(secret: str) -> set[str]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from toolkit.masking.policy import MaskingPolicy
+
+_log: Final = logging.getLogger("toolkit.reveal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,21 @@ class View:
         (True, False)
         """
         return any(name == one or name.startswith(f"{one}.") for one in self.revealed)
+
+    def note(self, actor: str, rows: int | None) -> None:
+        """Write down that secrets were shown, if they were: to whom, which columns, of how many rows; no value.
+
+        Parameters
+        ----------
+        actor : str
+            Who was shown them.
+        rows : int or None
+            How many rows; None where nobody knows yet, because they are read part by part.
+        """
+        if self.policy is None or self.revealed:
+            shown = ", ".join(self.revealed) or "all columns"
+            number = "rows, part by part" if rows is None else f"{rows} rows"
+            _log.info("%s was shown secrets in %s of %s", actor, shown, number)
 
 
 EVERYTHING = View()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
+import re
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from toolkit import columns, frames, jsonvalue, notebook
+from toolkit import columns, jsonvalue, notebook
 from toolkit.errors import CorruptValue, InvalidOption, RevealForbidden
+from toolkit.frames.hiding import hidden_in_texts
 from toolkit.masking import EVERYTHING, MaskingPolicy, View
 from toolkit.model import Receipt
 from toolkit.storage import restore
@@ -18,7 +19,7 @@ from toolkit.storage.variables import VariableStorage
 from toolkit.targets import warn_of_row_security
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import pandas as pd
     import pyarrow as pa
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 Reveal: TypeAlias = "bool | Sequence[str]"
 """What `reveal=` takes: everything, nothing, or some columns, paths or keys."""
 
-_log: Final = logging.getLogger("toolkit.reveal")
+# No text that is known to be secret stands in one or two words of letters.
+_WORDS: Final = re.compile(r"[A-Za-z]{1,20}(?:[ _.-][A-Za-z]{1,20})?")
 
 
 class ServiceBase:
@@ -74,20 +76,29 @@ class ServiceBase:
 
     def _sweeping(self, workflow_ids: WorkflowIds) -> MaskingPolicy:
         """Return the policy that also removes what the workflows' variables tell to be secret."""
-        table = self.variables.query(workflow_ids)
-        looked_at = frames.may_hide(table, ["key", "value"], self.masking)
+        trigger = self.masking.trigger
+        look = None if trigger is None else re.compile(trigger, re.IGNORECASE)
         found: set[str] = set()
-        rows = zip(table.column("key").to_pylist(), table.column("value").to_pylist(), looked_at, strict=True)
-        for key, text, look in rows:
-            if look and text is not None:
+        for key, text in self.variables.pairs(workflow_ids):
+            if text is not None and (look is None or look.search(key) or look.search(text)):
                 found |= self.masking.sensitive_texts(_value_or_text(text), key)
         return self.masking.sweeping(found)
 
     def _note(self, view: View, rows: int) -> None:
-        """Write down that secrets were shown: by whom, which columns, of how many rows; no value."""
-        if view.policy is None or view.revealed:
-            shown = ", ".join(view.revealed) or "all columns"
-            _log.info("%s was shown secrets in %s of %d rows", self.database.actor, shown, rows)
+        """Write down that secrets were shown: to whom, which columns, of how many rows; no value."""
+        view.note(self.database.actor, rows)
+
+    def _hidden_in(self, table: pa.Table, names: Iterable[str], workflow_ids: WorkflowIds) -> pa.Table:
+        """Hide secrets in columns of short texts; ordinary words need no look at what is known to be secret."""
+        chosen = [name for name in names if name in table.column_names]
+        texts = {text for name in chosen for text in table.column(name).unique().to_pylist() if text is not None}
+        if all(_WORDS.fullmatch(text) for text in texts):
+            return table
+        policy = self._sweeping(workflow_ids)
+        for name in chosen:
+            column = hidden_in_texts(table.column(name), policy, policy.text_trigger)
+            table = table.set_column(table.column_names.index(name), name, column)
+        return table
 
     def _seen(self, frame: pd.DataFrame, total: int | None = None) -> pd.DataFrame:
         """Have a frame keep how many rows there were, and say with none that this role may not be shown all."""

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from toolkit import columns, frames, times
 from toolkit.model import DataStats, RecordFilter, counted
+from toolkit.patterns import Pattern
 from toolkit.service.clearing import ClearCalls
 from toolkit.service.iteration_variables import IterationVariableCalls
-from toolkit.service.overview import overview
+from toolkit.service.overview import masked_overview, overview
 from toolkit.service.records import RecordCalls
 from toolkit.service.tracing import TraceCalls
 from toolkit.storage.base import literally
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable
+    from collections.abc import Hashable, Iterable
 
     import pandas as pd
 
     from toolkit.patterns import PatternLike
+    from toolkit.service.base import Reveal
     from toolkit.storage.base import WorkflowId
 
+_Name = TypeVar("_Name", bound="Hashable")
+
 _BUCKETS: Final = ("all", "global", "records")
+_FREE_TEXTS: Final = (columns.WORKFLOW_ID, "reason", "selection")
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +129,11 @@ class CombinedCalls(IterationVariableCalls, RecordCalls, ClearCalls, TraceCalls)
           workflow_id  records  failed
         0     nightly        1       1
         """
-        return overview(self.variables, self.records, "*" if pattern is None else pattern)
+        return masked_overview(self._overview("*" if pattern is None else pattern), self.masking)
+
+    def _overview(self, pattern: PatternLike = "*") -> pd.DataFrame:
+        """List workflows with their real ids and names, to be searched and not to be shown."""
+        return overview(self.variables, self.records, pattern)
 
     def get_data(
         self,
@@ -132,7 +141,7 @@ class CombinedCalls(IterationVariableCalls, RecordCalls, ClearCalls, TraceCalls)
         bucket: str = "all",
         pattern: PatternLike | None = None,
         include_metadata: bool = False,  # noqa: FBT001, FBT002 - the order of the first plan
-        reveal: bool = False,  # noqa: FBT001, FBT002 - likewise
+        reveal: Reveal = False,  # noqa: FBT002 - likewise
     ) -> WorkflowData:
         """Read variables and records of one workflow, in one snapshot.
 
@@ -146,8 +155,8 @@ class CombinedCalls(IterationVariableCalls, RecordCalls, ClearCalls, TraceCalls)
             Of keys and record ids; it means both tables.
         include_metadata : bool, default False
             Whether `to_dict` says status, times and error of each record.
-        reveal : bool, default False
-            Show secrets.
+        reveal : bool or sequence of str, default False
+            Show secrets: all of them, or those of some keys, or in some columns or below some paths of the records.
 
         Returns
         -------
@@ -209,12 +218,14 @@ class CombinedCalls(IterationVariableCalls, RecordCalls, ClearCalls, TraceCalls)
         one = self._one(workflow_id, "get_stats")
         with self.database.read():
             variables = self.variables.count(literally(one))
-            records = self.records.count(literally(one), RecordFilter(), ("record_type", "status")).to_pylist()
+            groups = ("record_type", "status")
+            counted_by = self.records.count(literally(one), RecordFilter(), groups)
+            records = self._hidden_in(counted_by, groups, literally(one)).to_pylist()
         return DataStats(
             one,
             _margin((kind, count) for kind, _, count in variables),
             _margin((category, count) for _, category, count in variables),
-            {(row["record_type"], row["status"]): row["count"] for row in records},
+            _margin(((row["record_type"], row["status"]), row["count"]) for row in records),
         )
 
     def changes(self, workflow_id: WorkflowId | None = None) -> pd.DataFrame:
@@ -247,7 +258,9 @@ class CombinedCalls(IterationVariableCalls, RecordCalls, ClearCalls, TraceCalls)
         0  delete  a mistake          1
         """
         wanted = None if workflow_id is None else self.variables.workflow_id(workflow_id)
-        return frames.plain_frame(self.archive.changes(wanted))
+        table = self.archive.changes(wanted)
+        ids = [name for name in table.column(columns.WORKFLOW_ID).unique().to_pylist() if name is not None]
+        return frames.plain_frame(self._hidden_in(table, _FREE_TEXTS, Pattern(tuple(ids), ())) if ids else table)
 
     def setup_archive(self, where: str | None = None) -> str:
         """Make the archive, where removed rows are kept.
@@ -290,8 +303,8 @@ class CombinedCalls(IterationVariableCalls, RecordCalls, ClearCalls, TraceCalls)
         return made
 
 
-def _margin(counts: Iterable[tuple[str, int]]) -> dict[str, int]:
-    totals: dict[str, int] = {}
+def _margin(counts: Iterable[tuple[_Name, int]]) -> dict[_Name, int]:
+    totals: dict[_Name, int] = {}
     for name, count in counts:
         totals[name] = totals.get(name, 0) + count
-    return dict(sorted(totals.items()))
+    return dict(sorted(totals.items(), key=lambda item: str(item[0])))

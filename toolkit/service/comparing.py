@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import secrets
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
-from toolkit import columns
+from toolkit import columns, frames
 from toolkit.errors import WorkflowNotFound
+from toolkit.masking import EVERYTHING
+from toolkit.model import RecordFilter
+from toolkit.service.base import of_workflows
 from toolkit.service.record_reads import RecordReadCalls
 from toolkit.service.variables import VariableCalls
 from toolkit.storage.base import literally
@@ -127,7 +129,7 @@ class CompareCalls(VariableCalls, RecordReadCalls):
         Raises
         ------
         InvalidOption
-            When one of the two stands for several, or `on` is no column of both, or holds hidden values.
+            When one of the two stands for several, or `on` is no column of both.
         WorkflowNotFound
             When one of the two has neither records nor variables.
 
@@ -154,7 +156,7 @@ class CompareCalls(VariableCalls, RecordReadCalls):
                 self._must_exist(name)
             records = self.query_records(literally(names[0])), self.query_records(literally(names[1]))
             hidden = _hidden_columns(records)
-            digests = tuple(self._digests(name, frame, hidden, key) for name, frame in zip(names, records, strict=True))
+            digests = tuple(self._digests(name, hidden, key) for name in names)
             variables = self.get_all_variables(literally(names[0])), self.get_all_variables(literally(names[1]))
             of_variables = tuple(self._variable_digests(name, key) for name in names)
         found = analysis.compare(
@@ -171,38 +173,33 @@ class CompareCalls(VariableCalls, RecordReadCalls):
         )
         return dataclasses.replace(found, names=names)
 
-    def _seeing(self) -> Self:
-        """Return this service as one that reads real values, also where a profile forbids to show them.
-
-        What is read this way is digested, and never shown.
-        """
-        other = copy.copy(self)
-        other.profile = None
-        return other
-
     def _must_exist(self, name: str) -> None:
         if not (self.records.has_any(name) or self.variables.has_any(name)):
             raise WorkflowNotFound(f"there is no workflow {name!r}; service.list_workflows() shows all")
 
-    def _digests(self, name: str, shown: pd.DataFrame, hidden: Sequence[str], key: bytes) -> pd.DataFrame:
+    # What is read here is digested and never shown: a profile that shows no secrets does not forbid it.
+    def _digests(self, name: str, hidden: Sequence[str], key: bytes) -> pd.DataFrame:
         """Digest the real values below each hidden column, a row for each row of the frame that is shown."""
         import pandas as pd  # noqa: PLC0415 - not needed until a call needs it
 
-        if not hidden:
-            return pd.DataFrame(index=range(len(shown)))
-        real = self._seeing().query_records(literally(name), columns=[_RECORD_ID, *hidden], reveal=True)
-        rows = real.set_index(_RECORD_ID).reindex(shown[_RECORD_ID])
-        return pd.DataFrame({path: _digest(_below(rows, path), key) for path in hidden})
+        one, wanted = literally(name), list(dict.fromkeys([_RECORD_ID, *hidden]))
+        with self.records.parts(one, RecordFilter()) as tables:
+            real = frames.records(tables, EVERYTHING, wanted=wanted)
+        below = {path: _below(real, path) for path in hidden}
+        # A name that holds a mask itself is not that of the column.
+        digests = {path: _digest(values, key) for path, values in below.items() if len(values.columns)}
+        return pd.DataFrame(digests, index=range(len(real)))
 
     def _variable_digests(self, name: str, key: bytes) -> pd.DataFrame:
-        real = self._seeing().get_all_variables(literally(name), reveal=True)
-        return real[["key"]].assign(value=_digest(real[["value"]], key))
+        one = literally(name)
+        real = frames.variables(of_workflows(self.variables.query(one), one), EVERYTHING)
+        return real[["key"]].assign(key=_digest(real[["key"]], key), value=_digest(real[["value"]], key))
 
 
 def _hidden_columns(both: Iterable[pd.DataFrame]) -> list[str]:
     from toolkit.analysis import masked  # noqa: PLC0415 - loaded for those who compare
 
-    found = [name for frame in both for name in frame.columns if name not in columns.RECORD_COLUMNS]
+    found = [name for frame in both for name in frame.columns]
     return [name for name in dict.fromkeys(found) if any(name in each and masked(each[name]).any() for each in both)]
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from toolkit.keys import IterationKey
     from toolkit.loops import Node
+    from toolkit.masking import View
     from toolkit.storage.base import WorkflowId, WorkflowIds
 
 ITERATION_COLUMNS: Final = (
@@ -111,7 +112,7 @@ class IterationVariableCalls(VariableCalls):
         view = self._view(reveal, workflow_id)
         frame = frames.variables(of_workflows(table, workflow_id), view)
         self._note(view, len(frame))
-        laid_out = _laid_out(frame, chosen, why)
+        laid_out = _laid_out(frame, _bases(chosen, view), chosen, [_shown(reason, view) for reason in why])
         return laid_out if stale is None else laid_out[laid_out["stale"] == stale].reset_index(drop=True)
 
     def _why_stale(self, workflow_ids: Sequence[str], parsed: Sequence[IterationKey]) -> list[str | None]:
@@ -284,11 +285,22 @@ def _by_workflow(nodes: Iterable[Node]) -> dict[str, dict[int, Node]]:
     return sorted_out
 
 
-def _laid_out(frame: pd.DataFrame, parsed: Sequence[IterationKey], why: Sequence[str | None]) -> pd.DataFrame:
+def _bases(parsed: Sequence[IterationKey], view: View) -> list[str | None]:
+    return [key.base if view.shows(key.base) else _shown(key.base, view) for key in parsed]
+
+
+def _shown(text: str | None, view: View) -> str | None:
+    """Hide what is secret in a name, or in a reason that names a variable."""
+    return text if text is None or view.policy is None else view.policy.mask_text(text)
+
+
+def _laid_out(
+    frame: pd.DataFrame, bases: Sequence[str | None], parsed: Sequence[IterationKey], why: Sequence[str | None]
+) -> pd.DataFrame:
     import pandas as pd  # noqa: PLC0415 - not needed until a call needs it
 
     added: dict[str, Any] = {
-        "base": pd.array([key.base for key in parsed], dtype=frames.TEXT),
+        "base": pd.array(list(bases), dtype=frames.TEXT),
         "positions": _tuples([key.positions for key in parsed]),
         "indexes": _tuples([key.indexes for key in parsed]),
         "stale": pd.array([reason is not None for reason in why], dtype=frames.BOOLEAN),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from toolkit import columns, frames
 from toolkit.errors import WorkflowNotFound
+from toolkit.masking import MaskingPolicy
 from toolkit.patterns import PatternLike, parse
 from toolkit.storage.tables import workflow_names
 
@@ -65,6 +66,29 @@ def overview(variables: VariableStorage, records: RecordStorage, workflow_ids: P
     )
 
 
+def masked_overview(workflows: pd.DataFrame, policy: MaskingPolicy) -> pd.DataFrame:
+    """Hide what is secret in the ids and the names of workflows.
+
+    Parameters
+    ----------
+    workflows : pandas.DataFrame
+        With `workflow_id`, and maybe `name`.
+    policy : MaskingPolicy
+        Hides parts of texts.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A new one.
+    """
+    texts = {
+        name: workflows[name].map(policy.mask_text, na_action="ignore").astype(frames.TEXT)
+        for name in (columns.WORKFLOW_ID, "name")
+        if name in workflows
+    }
+    return workflows.assign(**texts)
+
+
 def find_workflow(workflows: pd.DataFrame, id_or_name: str) -> str:
     """Find a workflow by its id, or else by its name.
 
@@ -94,6 +118,7 @@ def find_workflow(workflows: pd.DataFrame, id_or_name: str) -> str:
     if named:
         raise WorkflowNotFound(f"{len(named)} workflows are named {id_or_name!r}; give one of the ids {named}")
     everything = [*ids, *workflows["name"].dropna()]
-    near = difflib.get_close_matches(id_or_name, everything, n=3)
+    policy = MaskingPolicy()
+    near = [policy.mask_text(name) for name in difflib.get_close_matches(id_or_name, everything, n=3)]
     hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "service.list_workflows() shows all"
     raise WorkflowNotFound(f"there is no workflow {id_or_name!r}; {hint}")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from toolkit.frames import DtypeBackend
+    from toolkit.masking import View
     from toolkit.paths import Path
     from toolkit.storage.base import WorkflowId, WorkflowIds
     from toolkit.times import TimeLike
@@ -187,7 +188,7 @@ class RecordReadCalls(ServiceBase):
         # A flat frame leaves out the history unless it is asked for, so that it need not be sent.
         needed = not flatten or history or frames.asks_for_history(wanted)
         read: dict[str, Any] = {"limit": _limit(limit), "history": needed}
-        read["places"] = self._places(wanted) if flatten else None
+        read["places"] = self._places(wanted, view) if flatten else None
         if wanted is not None:
             read["front"] = wanted
         if chunksize is not None:
@@ -211,12 +212,12 @@ class RecordReadCalls(ServiceBase):
     def _total(self, workflow_id: WorkflowIds, selection: RecordFilter) -> int:
         return int(self.records.count(workflow_id, selection).column("count")[0].as_py())
 
-    def _places(self, wanted: Sequence[str] | None) -> list[Path] | None:
+    def _places(self, wanted: Sequence[str] | None, view: View) -> list[Path] | None:
         """Return what is enough to read of the documents; None for all of them."""
         if wanted is None:
             return None
         places = frames.places(wanted)
-        alone = all(self.masking.stands_alone(place.in_document) for place in places)
+        alone = view.policy is None or all(view.policy.stands_alone(place.in_document) for place in places)
         return places if alone and self.records.can_extract(places) else None
 
     def count_records(

@@ -14,8 +14,10 @@ from toolkit._version import __version__
 from toolkit.errors import RunExists, WorkflowNotFound
 from toolkit.importers import ORIGIN, ImportedFile, ImportedRecord, ImportedRun, gather, importer_named, origin
 from toolkit.model import VariableFilter
+from toolkit.patterns import Pattern
 from toolkit.service.checking import CheckingCalls
 from toolkit.service.comparing import CompareCalls
+from toolkit.service.overview import masked_overview
 from toolkit.service.record_iteration import IterationCalls
 from toolkit.storage import rows
 from toolkit.storage.archive import Removal
@@ -214,9 +216,11 @@ class RunCalls(IterationCalls, CheckingCalls, CompareCalls):
         """
         chosen = "*" if pattern is None else pattern
         with self.database.read():
-            workflows = self.list_workflows(chosen)
+            workflows = self._overview(chosen)
             variables = self.variables.query(chosen, VariableFilter.of(keys=[RUN_VARIABLE]))
-        return _listed(workflows, frames.variables(variables, self._view(reveal=False)))
+            ids = tuple(variables.column(columns.WORKFLOW_ID).to_pylist())
+            view = self._view(False, Pattern(ids, ()) if ids else None)  # noqa: FBT003 - as callers of reads write it
+        return masked_overview(_listed(workflows, frames.variables(variables, view)), self.masking)
 
     def _import(
         self,

@@ -200,7 +200,8 @@ class VariableCalls(ServiceBase):
         text = encode_for_writing(value, f"variable {check_key(key)!r}", literal=literal)
         removed = self._write(workflow_id, {key: text}, reason=reason, keep_iterations=keep_iterations, archive=archive)
         shown = self.masking.mask(jsonvalue.decode(text), key)
-        return VariableChange(success=True, key=key, value=shown, reason=reason, removed=removed)
+        gone = tuple(map(self.masking.mask_text, removed))
+        return VariableChange(success=True, key=key, value=shown, reason=reason, removed=gone)
 
     def set_variables(
         self,

@@ -1,0 +1,614 @@
+"""Fake secrets in every place a run can hold one; then everything is looked at, and none of them is to be seen."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import dataclasses
+import html
+import io
+import json
+import logging
+import pickle
+import re
+import subprocess
+import sys
+import traceback
+import uuid
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote, quote_plus
+
+import nbclient
+import nbformat
+import pandas as pd
+import pyarrow as pa
+import pytest
+import sqlalchemy as sa
+from IPython.core.formatters import DisplayFormatter
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+import toolkit
+from toolkit import analysis, cli, demo, notebook, plots
+from toolkit.cache import CachedDataService
+from toolkit.legacy import VariableManagementService
+from toolkit.masking import HIDDEN
+
+ROOT: Final = Path(__file__).parents[1]
+NESTING: Final = 200
+PLAIN: Final = (str, int, float, bool, dict, list, type(None))
+
+# The places
+
+
+# What tells each kind of canary. They are letters and digits, which JSON, HTML and addresses leave as they are.
+KINDS: Final = {"Canary": "Qx", "AKIAFAKE": "FAKEFAKE", "8642": "97531"}
+
+
+def _encoded(text: str) -> Iterator[str]:
+    """Give what base64 makes of a text, wherever it begins, as far as its neighbours do not change it."""
+    for before in range(3):
+        whole = base64.b64encode(b"\0" * before + text.encode()).decode()
+        yield whole[-(-8 * before // 6) : (before + len(text)) * 8 // 6]
+
+
+def _found() -> re.Pattern[str]:
+    plain = "|".join(f"{begins}[0-9]{{4}}{ends}" for begins, ends in KINDS.items())
+    encoded = "|".join(re.escape(form) for begins in KINDS for form in _encoded(f"{begins}0"))
+    return re.compile(f"(?i:{plain})|{encoded}")
+
+
+FOUND: Final = _found()
+
+
+@dataclasses.dataclass
+class Canaries:
+    """The secrets by the place that each was put in, and the part of each that no encoding changes."""
+
+    values: dict[str, Any] = dataclasses.field(default_factory=dict)
+    places: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    def _make(self, place: str, begins: str, form: Callable[[str], Any] = str) -> Any:
+        if place not in self.values:
+            core = f"{begins}{len(self.values):04}{KINDS[begins]}"
+            self.values[place], self.places[core.lower()] = form(core), place
+        return self.values[place]
+
+    def named(self, place: str) -> str:
+        """A secret that only the name above it tells; every encoding writes it in another way."""
+        return str(self._make(place, "Canary", lambda core: f'<{core}>&"ö\\/+ {core[::-1]}'))
+
+    def plain(self, place: str) -> str:
+        """A secret as it stands in a sentence, without signs that would end it."""
+        return str(self._make(place, "Canary", lambda core: f"{core}-9"))
+
+    def number(self, place: str) -> int:
+        """A secret that is a number."""
+        return int(self._make(place, "8642", int))
+
+    def shaped(self, place: str) -> str:
+        """A secret that its own look tells, wherever it stands."""
+        return str(self._make(place, "AKIAFAKE"))
+
+    def seen_in(self, text: str) -> list[str]:
+        """Return the places whose secret stands in a text, in whatever form."""
+        return sorted({self.places.get(found.lower(), found) for found in FOUND.findall(text)})
+
+
+def deep(value: Any) -> Any:
+    """Return a value under 200 objects."""
+    for _ in range(NESTING):
+        value = {"d": value}
+    return value
+
+
+def pair(name: str, value: Any) -> dict[str, Any]:
+    return {"name": name, "value": value}
+
+
+def document(canaries: Canaries, where: str, sentence: str) -> dict[str, Any]:
+    """Return a document with secrets of all kinds."""
+
+    def named(place: str) -> str:
+        return canaries.named(f"{where}: {place}")
+
+    def shaped(place: str) -> str:
+        return canaries.shaped(f"{where}: {place}")
+
+    return {
+        "api_token": named("by name"),
+        "smtp": {"host": "mail.example", "password": named("nested")},
+        "credentials": {"user": named("below a name"), "list": [named("in a list below a name")]},
+        "passcode": canaries.number(f"{where}: number"),
+        "environment": [pair("DB_PASSWORD", named("name and value")), pair("LANG", "C")],
+        "headers": [["Authorization", f"Bearer {canaries.plain(f'{where}: pair')}"]],
+        "response": json.dumps({"access_token": named("JSON in text")}),
+        "body": json.dumps(json.dumps({"deep": {"client_secret": named("JSON in JSON")}})),
+        "tokens": {named("key below a name"): "active"},
+        shaped("key"): 1,
+        "database": f"postgresql://app:{canaries.plain(f'{where}: address')}@db/app",
+        "link": f"https://example.test/a?access_token={canaries.plain(f'{where}: parameter')}&page=2",
+        "command": f"curl -u me:{canaries.plain(f'{where}: command')} https://example.test",
+        "deep": deep({"password": named("at depth 200")}),
+        "text": f"uses {shaped('text')} today",
+        "list": [f"uses {shaped('list')} today", 1],
+        "repeated": f"then {sentence} was sent",
+        f"with {sentence}": True,
+    }
+
+
+def records(canaries: Canaries, known: str) -> list[dict[str, Any]]:
+    """Return records with a secret in every column and every part."""
+    data = {part: document(canaries, part, known) for part in ("fields", "vars", "targets")}
+    change = {"field": "vars.password", "old": canaries.named("history: old"), "new": canaries.named("history: new")}
+    data["history"] = [{"time": "2026-11-16T02:00:00Z", "changes": [change]}, document(canaries, "history", known)]
+    failure = f"login with password={canaries.plain('error_message')} as {known}: see {canaries.shaped('message')}"
+    whole = {
+        "record_id": f"a_{canaries.shaped('record_id')}",
+        "record_type": canaries.shaped("record_type"),
+        "status": "failed",
+        "iteration_node_alias": canaries.shaped("iteration_node_alias"),
+        "error_message": failure,
+        "data": data,
+    }
+    own = {"record_id": f"b_{known}", "status": f"own {canaries.shaped('status')}", "vars.n": 2}
+    open_ = {"record_id": "c_3", "status": "complete", "fields.n": 1, "error_message": f"left: {known}"}
+    return [whole, own, open_, {"record_id": "d_4", "status": "failed", "error_message": f"timeout for {known}"}]
+
+
+def variables(canaries: Canaries, known: str) -> dict[str, Any]:
+    """Return variables with a secret in every kind of value and key."""
+    return {
+        **document(canaries, "variable", known),
+        "known_token": known,
+        "history": [{"key": "api_key", "old_value": canaries.named("change: old"), "new_value": "x"}],
+        "password@iter:28:0": canaries.named("iteration variable"),
+        "login@iter:28:1": {"user": "ada", "password": canaries.named("inside an iteration variable")},
+        f"{canaries.shaped('base')}@iter:28:2": "plain",
+        "animals@iter:28:9": "left over",
+        "animals": ["ant", "bee"],
+        "run": {"name": f"nightly {known}", "importer": "junit", "branch": canaries.shaped("branch")},
+    }
+
+
+class Seeded:
+    """A workflow full of secrets, one like it, and one whose name holds one."""
+
+    def __init__(self, service: toolkit.UnifiedDataService, new_workflow: Callable[[str], str]) -> None:
+        self.canaries = Canaries()
+        self.known = self.canaries.plain("known by a variable")
+        self.id, self.other = new_workflow("nightly"), new_workflow("weekly")
+        self.named = new_workflow(f"for {self.canaries.shaped('name of a workflow')}")
+        for name in (self.id, self.other):
+            service.set_variables(name, variables(self.canaries, self.known))
+            service.create_records(name, records(self.canaries, self.known))
+        changed = {
+            "vars.api_token": self.canaries.named("changed"),
+            "fields.text": self.canaries.shaped("changed text"),
+        }
+        service.update_record(self.other, "c_3", changed)
+        service.set_variable(self.other, "api_token", self.canaries.named("changed variable"))
+        service.set_variable(self.named, "total", 3)
+        self._nodes(service)
+        service.delete_record(self.id, "d_4", reason=f"it named {self.canaries.shaped('reason')}").undo()
+
+    def _nodes(self, service: toolkit.UnifiedDataService) -> None:
+        nodes = service.database.tables.nodes
+        if nodes is None:
+            return
+        over = f"{self.canaries.shaped('config of a node')}.list"
+        config = {"over": over, "api_token": self.canaries.named("config: by name")}
+        values = {"id": uuid.uuid4(), "workflow_id": self.id, "position": 28, "type": "iterate", "config": config}
+        with service.database.write() as connection:
+            connection.execute(sa.insert(nodes).values(values))
+
+
+@pytest.fixture
+def seeded(service: toolkit.UnifiedDataService, new_workflow: Callable[[str], str]) -> Seeded:
+    return Seeded(service, new_workflow)
+
+
+# What a thing shows
+
+
+def shown(thing: Any) -> Iterator[str]:
+    """Give everything that a thing lets somebody see: its forms, its parts, and what it becomes in a file."""
+    yield from (repr(thing), str(thing), f"{thing:}" if type(thing).__format__ is not object.__format__ else "")
+    formatter = DisplayFormatter()
+    formatter.formatters["text/html"].for_type_by_name("pandas", "DataFrame", notebook._html)  # as `install` does
+    yield from map(str, formatter.format(thing)[0].values())
+    with contextlib.suppress(TypeError, AttributeError, ValueError, pickle.PicklingError):
+        yield pickle.dumps(thing, 0).decode("latin-1")
+    yield from _parts(thing)
+
+
+def _parts(thing: Any) -> Iterator[str]:
+    if isinstance(thing, pd.DataFrame):
+        with pd.option_context("display.max_colwidth", None, "display.max_columns", None, "display.max_rows", None):
+            yield from (repr(thing), thing.to_html(), thing.to_string())
+        yield from (thing.to_csv(), thing.to_json(date_format="iso", default_handler=str), str(thing.to_dict()))
+        yield from (str(list(thing.columns)), str(list(thing.index)), str(thing.attrs))
+        yield from (str(column.unique()) for _, column in thing.astype("string").items())
+    elif isinstance(thing, pa.Table):
+        yield from (str(thing.to_pylist()), str(thing.schema))
+    elif isinstance(thing, Axes):
+        yield from (found.get_text() for found in thing.figure.findobj(Text))
+        picture = io.BytesIO()
+        thing.figure.savefig(picture, format="svg", metadata={"Date": None})
+        yield picture.getvalue().decode()
+    elif isinstance(thing, Mapping | list | tuple):
+        parts = thing.values() if isinstance(thing, Mapping) else thing
+        # Of plain values, all that there is to see is in the form of the whole.
+        yield from (text for part in parts if not isinstance(part, PLAIN) for text in shown(part))
+    elif dataclasses.is_dataclass(thing) and not isinstance(thing, type):
+        visible = (field.name for field in dataclasses.fields(thing) if field.repr)
+        yield from (text for name in visible for text in shown(getattr(thing, name)))
+
+
+def told(calls: Mapping[str, Callable[[], Any]], canaries: Canaries) -> dict[str, list[str]]:
+    """Make calls, and return for each that shows a secret which ones; warnings and errors count, whole."""
+    found = {}
+    for name, call in calls.items():
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            try:
+                text = "\n".join(shown(call()))
+            except toolkit.ToolkitError as error:
+                text = "".join(traceback.format_exception(error))
+        text += "\n".join(str(each.message) for each in warned)
+        if seen := canaries.seen_in(text):
+            found[name] = seen
+    return found
+
+
+# The calls
+
+Calls = dict[str, Callable[[], Any]]
+
+
+def reads(service: toolkit.UnifiedDataService, seeded: Seeded) -> Calls:
+    one, ids = seeded.id, [row["record_id"] for row in records(seeded.canaries, seeded.known)]
+    keys = list(variables(seeded.canaries, seeded.known))
+
+    def chunks(**options: Any) -> list[pd.DataFrame]:
+        with service.query_records(one, chunksize=2, **options) as parts:
+            return list(parts)
+
+    return {
+        "records": lambda: service.query_records(one),
+        "records with history": lambda: service.query_records(one, columns="all"),
+        "records, some columns": lambda: service.query_records(
+            one, columns=["record_id", "error_message", "vars", "fields.text"]
+        ),
+        "records, one place": lambda: service.query_records(one, columns=["fields.api_token", "vars.repeated"]),
+        "documents": lambda: service.query_records(one, flatten=False),
+        "records of several": lambda: service.query_records([one, seeded.other], columns="all"),
+        "Arrow": lambda: service.query_records(one, columns="all", as_arrow=True),
+        "records by dtype_backend": lambda: service.query_records(one, dtype_backend="pyarrow"),
+        "chunks": lambda: chunks(),
+        "chunks of documents": lambda: chunks(flatten=False),
+        "chunks with history": lambda: chunks(columns="all"),
+        "count_records": lambda: service.count_records(one, by=["status", "record_type", "iteration_node_alias"]),
+        "get_record": lambda: service.get_record(one, ids[0]),
+        "get_records": lambda: [service.get_record(one, name) for name in ids[1:]],
+        "get_records_by_ids": lambda: service.get_records_by_ids(one, ids),
+        "variables": lambda: service.get_all_variables(one),
+        "variables of several": lambda: service.get_all_variables([one, seeded.other]),
+        "some variables": lambda: service.get_all_variables(one, pattern="text,repeated,list"),
+        "each variable": lambda: [service.get_variable(one, key) for key in keys],
+        "all variables": lambda: service.get_variable(one, "all"),
+        "iterations": lambda: service.get_iterations(one),
+        "formatted": lambda: service.get_formatted_variables(one),
+        "data": lambda: service.get_data(one, include_metadata=True),
+        "data as dict": lambda: service.get_data(one, include_metadata=True).to_dict(),
+        "one record as data": lambda: service.get_data(one, bucket=ids[0], include_metadata=True).to_dict(),
+        "stats": lambda: service.get_stats(one),
+        "stats as dict": lambda: service.get_stats(one).to_dict(),
+        "workflow": lambda: service.workflow(one),
+        "service": lambda: service,
+        "list_workflows": lambda: service.list_workflows(),
+        "runs": lambda: service.runs(),
+        "changes": lambda: service.changes(one),
+        "validated": lambda: service.validate_records(one, {"additionalProperties": False, "maxProperties": 0}),
+        "validated variables": lambda: service.validate_variables(one, {"*": False}),
+    }
+
+
+def conclusions(service: toolkit.UnifiedDataService, seeded: Seeded) -> Calls:
+    one, other = seeded.id, seeded.other
+    frame, report = service.query_records(one), service.report(one)
+    of_variables, failures = service.get_all_variables(one), service.failures(one)
+    names = [name for name in analysis.__all__ if name not in {"RunDiff", "compare", "canonical", "differ", "masked"}]
+    single = {
+        f"analysis.{name}": (lambda call=getattr(analysis, name): _analysed(call, frame, of_variables))
+        for name in names
+    }
+    return {
+        **single,
+        "failures": lambda: failures,
+        "failures, rules": lambda: service.failures(one, rules={"login": "login"}, known=failures),
+        "compare": lambda: service.compare(one, other),
+        "compare by a field": lambda: service.compare(one, other, on="fields.n"),
+        "analysis.compare": lambda: analysis.compare(frame, service.query_records(other)),
+        "plot of types": lambda: plots.status_by_type(frame, ax=Figure().subplots()),
+        "plot of durations": lambda: plots.durations(frame, ax=Figure().subplots()),
+        "report": lambda: report,
+        "report as HTML": report.to_html,
+        "report as Markdown": report.to_markdown,
+        "report as JSON": report.to_json,
+    }
+
+
+def _analysed(call: Any, frame: pd.DataFrame, of_variables: pd.DataFrame) -> Any:
+    if not callable(call):
+        return call
+    for arguments in ((frame,), (of_variables,), ({"monday": frame, "tuesday": frame},)):
+        try:
+            return call(*arguments)
+        except (toolkit.InvalidOption, TypeError, AttributeError, KeyError):
+            continue
+    return None
+
+
+def plans(service: toolkit.UnifiedDataService, seeded: Seeded) -> Calls:
+    one = seeded.id
+    plan = service.plan_clear(one, everything=True)
+    frame = service.query_records(one)
+    edited = frame.assign(**{"vars.label": "x", "error_message": "gone"})
+    receipts = []
+
+    def applied() -> Any:
+        receipts.append(service.plan_clear(one, "c_*").apply(expect=1))
+        return receipts[-1]
+
+    return {
+        "plan_clear": lambda: plan,
+        "sample of plan_clear": lambda: plan.sample,
+        "clear_data": lambda: service.clear_data(one, pattern="*", dry_run=True),
+        "plan_update": lambda: service.plan_update(one, edited, before=frame),
+        "receipt": applied,
+        "receipt of an undo": lambda: service.undo(receipts[0]),
+        "purge": lambda: service.purge_archive(older_than="0s"),
+    }
+
+
+def writes(service: toolkit.UnifiedDataService, seeded: Seeded) -> Calls:
+    """Calls whose arguments hold no secret, or return what they wrote."""
+    one, canaries = seeded.id, seeded.canaries
+    return {
+        "set_variable": lambda: service.set_variable(one, "api_token", canaries.named("variable: by name")),
+        "set_variable, stale": lambda: service.set_variable(one, "animals", ["ant"]),
+        "update_record": lambda: service.update_record(one, "c_3", {"vars.api_token": canaries.named("vars: by name")}),
+        "iterate_records": lambda: service.iterate_records(one, "c_*", body=lambda record: None, statuses="complete"),
+        "retry_failed": lambda: service.retry_failed(one, "d_*"),
+    }
+
+
+def errors(service: toolkit.UnifiedDataService, seeded: Seeded, tmp_path: Path) -> Calls:
+    """Calls that fail, with a secret in what they are given or in what is stored."""
+    one, secret, known = seeded.id, seeded.canaries.named("given"), seeded.canaries.plain("in an address")
+    report = tmp_path / "broken.xml"
+    report.write_text(f"<testsuite><testcase name='a'><failure message='password={known}'")
+    document = {"vars": {"password": secret}}
+    written = {"record_id": "new", "data": document, "error_message": f"password={known}"}
+    return {
+        "is there": lambda: service.create_record(one, "c_3", data=document, mode="create"),
+        "many are there": lambda: service.create_records(one, [{**written, "record_id": "c_3"}]),
+        "is not there": lambda: service.update_record(one, "nothing", {"vars.password": secret}),
+        "no JSON": lambda: service.set_variable(one, "password", {secret: object()}),
+        "no JSON in a record": lambda: service.create_records(one, [{**written, "data": {"password": {1: secret}}}]),
+        "too long": lambda: service.create_record(one, "new", f"password={known}" * 10, data=document),
+        "a mask": lambda: service.set_variable(one, "login", {"password": secret, "token": HIDDEN}),
+        "no path": lambda: service.update_record(one, "c_3", {"nowhere.password": secret}),
+        "not in the schema": lambda: service.set_variable(one, "password", secret, {"maxLength": 3}),
+        "no such workflow": lambda: service.create_records(str(uuid.UUID(int=7)), [written]),
+        "no such table of words": lambda: service.workflow(str(uuid.UUID(int=8))),
+        "near a name": lambda: service.workflow("for AKIAFAKE0000"),
+        "no option": lambda: service.query_records(one, columns=5),  # type: ignore[call-overload]
+        "no report": lambda: service.import_junit(report, run="broken"),
+        "no server": lambda: toolkit.connect(f"postgresql://app:{known}@127.0.0.1:1/app"),
+        "no address": lambda: toolkit.connect(f"postgresql://app:{known}@[::1/app"),
+        "no port": lambda: toolkit.connect(f"postgresql://app:{known}@127.0.0.1:port/app"),
+        "no driver": lambda: toolkit.connect(f"nosuch://app:{known}@127.0.0.1/app"),
+        "a parameter": lambda: toolkit.connect(f"postgresql://127.0.0.1:1/app?password={known}"),
+    }
+
+
+def refused(service: toolkit.UnifiedDataService, seeded: Seeded) -> Calls:
+    """Calls that the database refuses, by a trigger that tells the row, and then because a table is gone."""
+    one, secret = seeded.id, seeded.canaries.named("refused")
+    written = [{"record_id": "new", "data": {"password": secret}, "error_message": f"password={seeded.known}"}]
+    return {
+        "variable": lambda: service.set_variable(one, "password", secret),
+        "records": lambda: service.create_records(one, written),
+        "record": lambda: service.update_record(one, "c_3", {"vars.password": secret}),
+        "read": lambda: service.query_records(one),
+        "read variables": lambda: service.get_all_variables(one),
+        "service": lambda: service,
+    }
+
+
+# The tests
+
+
+@pytest.mark.parametrize("write", [str, json.dumps, html.escape, quote, quote_plus, repr, lambda text: text.lower()])
+def test_a_canary_is_found_in_every_form(write: Callable[[str], str]) -> None:
+    canaries = Canaries()
+    made = [canaries.named("a"), canaries.plain("b"), canaries.shaped("c"), str(canaries.number("d"))]
+    for place, secret in zip("abcd", made, strict=True):
+        assert canaries.seen_in(f"before {write(secret)} after") == [place]
+        for before in ("", "x", "xy", "xyz"):
+            encoded = base64.b64encode(f"{before}{secret}".encode()).decode()
+            assert canaries.seen_in(f"before {encoded} after")
+
+
+@pytest.mark.parametrize("group", [reads, conclusions, plans, writes], ids=lambda group: group.__name__)
+def test_nothing_that_is_shown_holds_a_secret(
+    service: toolkit.UnifiedDataService,
+    seeded: Seeded,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+    group: Callable[[toolkit.UnifiedDataService, Seeded], Calls],
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with service.trace() as trace:
+        leaks = told(group(service, seeded), seeded.canaries)
+    leaks |= told(
+        {"trace": lambda: trace, "its frame": trace.frame, "parts": lambda: trace.statements}, seeded.canaries
+    )
+    leaks["log"] = seeded.canaries.seen_in(caplog.text)
+    leaks["output"] = seeded.canaries.seen_in("".join(capfd.readouterr()))
+    assert {name: seen for name, seen in leaks.items() if seen} == {}
+
+
+def test_no_error_and_no_log_tells_a_secret(
+    database_url: str,
+    service: toolkit.UnifiedDataService,
+    seeded: Seeded,
+    execute: Callable[..., None],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with toolkit.connect(database_url) as other:
+        leaks = told(errors(other, seeded, tmp_path), seeded.canaries)
+        execute(database_url, *_telling_triggers(sqlite="://" not in database_url))
+        leaks |= told(refused(other, seeded), seeded.canaries)
+        execute(database_url, "DROP TABLE workflow_records", "DROP TABLE workflow_memory")
+        leaks |= {f"{name}, gone": seen for name, seen in told(refused(other, seeded), seeded.canaries).items()}
+    leaks |= {f"{name}, closed": seen for name, seen in told(refused(other, seeded), seeded.canaries).items()}
+    leaks["log"] = seeded.canaries.seen_in(caplog.text)
+    assert {name: seen for name, seen in leaks.items() if seen} == {}
+
+
+def _telling_triggers(*, sqlite: bool) -> Iterator[str]:
+    """Have the database refuse every row, and tell it."""
+    tables = {"workflow_memory": "value", "workflow_records": "data"}
+    for table, column in tables.items():
+        for event in ("INSERT", "UPDATE"):
+            name = f"tell_{table}_{event}"
+            if sqlite:
+                action = "BEGIN SELECT RAISE(ABORT, 'refused'); END"
+                yield f"CREATE TRIGGER {name} BEFORE {event} ON {table} {action}"
+            else:
+                body = f"BEGIN RAISE EXCEPTION 'refused %', NEW.{column} USING DETAIL = NEW.{column}::text; END"
+                yield f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ {body} $$"
+                yield f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()"
+
+
+def test_a_broken_value_is_not_told(
+    database_url: str, service: toolkit.UnifiedDataService, seeded: Seeded, execute: Callable[..., None]
+) -> None:
+    if "://" in database_url:
+        pytest.skip("a column of JSON holds JSON")
+    broken = f'{{"password": "{seeded.known}"'
+    execute(
+        database_url, f"UPDATE workflow_memory SET value = '{broken}'", f"UPDATE workflow_records SET data = '{broken}'"
+    )
+    assert told(reads(service, seeded), seeded.canaries) == {}
+
+
+def test_no_command_prints_a_secret(
+    database_url: str,
+    service: toolkit.UnifiedDataService,
+    seeded: Seeded,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    failure = f'<failure message="password={seeded.known}">{seeded.canaries.shaped("in a report")}</failure>'
+    Path("junit.xml").write_text(f'<testsuite name="s"><testcase name="t">{failure}</testcase></testsuite>')
+    Path("broken.xml").write_text(f"<testsuite><testcase name='password={seeded.known}'")
+    commands = {
+        "workflows": [[]],
+        "stats": [["nightly"], ["for AKIAFAKE00"], ["run"]],
+        "report": [["nightly", "-o", "nightly.html"], ["weekly"], ["run"], ["nowhere"]],
+        "import junit": [["junit.xml", "--run", "run", "--create-workflow"], ["broken.xml", "--run", "other"]],
+        "demo": [],
+    }
+    assert set(commands) == set(_commands(cli.app))
+    for name, calls in reversed(commands.items()):
+        for arguments in calls:
+            for url in (database_url, f"postgresql://app:{seeded.canaries.plain('an address')}@127.0.0.1:1/app"):
+                monkeypatch.setattr(sys, "argv", ["toolkit", *name.split(), *arguments, "--url", url])
+                with contextlib.suppress(SystemExit):
+                    cli.main()
+    pages = "".join(path.read_text(encoding="utf-8") for path in tmp_path.glob("*.html"))
+    assert "nightly" in pages
+    printed = "".join(capfd.readouterr())
+    assert seeded.canaries.seen_in(printed + pages) == []
+    assert HIDDEN in pages
+
+
+def _commands(app: Any, front: str = "") -> Iterator[str]:
+    for command in app.registered_commands:
+        yield f"{front}{command.name or command.callback.__name__}"
+    for group in app.registered_groups:
+        yield from _commands(group.typer_instance, f"{front}{group.name} ")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_no_notebook_shows_a_secret(path: Path, tmp_path: Path) -> None:
+    written = path.read_text(encoding="utf-8")
+    book = nbformat.reads(written, as_version=4)
+    client = nbclient.NotebookClient(book, timeout=300, resources={"metadata": {"path": str(tmp_path)}})
+    client.execute()
+    outputs = json.dumps([cell.get("outputs", []) for cell in book.cells])
+    assert HIDDEN in outputs
+    secrets = re.compile("|".join(["FAKE", *map(re.escape, _encoded("FAKE-"))]))
+    assert secrets.findall(re.sub('"image/png": "[^"]*"', "", outputs)) == []
+    assert secrets.findall(re.sub('"image/png": "[^"]*"', "", written)) == []
+
+
+def test_the_demonstration_shows_no_secret(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "toolkit.cli", "demo"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    shown_ = done.stdout + done.stderr + (tmp_path / "toolkit-report.html").read_text(encoding="utf-8")
+    assert HIDDEN in shown_
+    assert "FAKE" not in shown_
+    assert "FAKE" in (demo.data_folder() / "email_triage.json").read_text(encoding="utf-8")
+
+
+def test_a_cache_and_a_pickle_hold_no_secret(service: toolkit.UnifiedDataService, seeded: Seeded) -> None:
+    cached = CachedDataService(service.database)
+    keys = list(variables(seeded.canaries, seeded.known))
+    for _ in range(2):
+        assert told({key: lambda key=key: cached.get_variable(seeded.id, key) for key in keys}, seeded.canaries) == {}
+    for thing in (service, cached, service.workflow(seeded.id), service.masking.sweeping([seeded.known])):
+        with pytest.raises((TypeError, AttributeError, pickle.PicklingError)):
+            pickle.dumps(thing)
+
+
+def test_reveal_gives_every_secret_back_exactly(service: toolkit.UnifiedDataService, seeded: Seeded) -> None:
+    one, made = seeded.id, variables(seeded.canaries, seeded.known)
+    assert service.get_variable(one, "all", reveal=True) == made
+    for row in records(seeded.canaries, seeded.known)[:3]:
+        read = service.get_record(one, row["record_id"], reveal=True)
+        assert read is not None
+        assert {name: read[name] for name in row if name in read} == {name: row[name] for name in row if name in read}
+    frame = service.query_records(one, columns="all", reveal=True)
+    assert frame["fields.api_token"][0] == seeded.canaries.named("fields: by name")
+    assert (
+        service.query_records(one, reveal=["fields.api_token"])["fields.api_token"][0] == frame["fields.api_token"][0]
+    )
+
+
+def test_programs_of_old_read_plainly_and_show_nothing_in_prompts(
+    service: toolkit.UnifiedDataService, seeded: Seeded
+) -> None:
+    with pytest.warns(DeprecationWarning):
+        old = VariableManagementService(service)
+    secret = seeded.canaries.named("variable: by name")
+    assert old.get_variable(seeded.id, "api_token") == secret
+    calls = {
+        "prompt": lambda: old.get_formatted_variables(seeded.id),
+        "one": lambda: old.format_variable_for_display("api_token", secret),
+        "repr": lambda: repr(old),
+    }
+    assert told(calls, seeded.canaries) == {}
