@@ -168,4 +168,6 @@ def test_frames_hide_what_the_walk_hides(pairs: list[tuple[str, str]]) -> None:
             "data": [json.dumps(document, ensure_ascii=False) for document in documents],
         }
     )
-    assert masked_documents(look(table, View(POLICY)), View(POLICY), set()) == [POLICY.mask(document) for document in documents]
+    assert masked_documents(look(table, View(POLICY)), View(POLICY), set()) == [
+        POLICY.mask(document) for document in documents
+    ]

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from toolkit.storage.trace import Statement
-    import sqlalchemy as sa
 
 _BATCH_BYTES: Final = 4_000_000
 """How much of the server's answer makes a part, about: so that there is always one to work on while more comes."""
