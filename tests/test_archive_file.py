@@ -355,10 +355,10 @@ def test_what_nobody_knows_the_end_of_is_kept(weak: Service, filled: str) -> Non
     receipt = weak.delete_record(filled, "a_1")
     file = weak.archive.file
     assert file is not None
-    # The number of a transaction that no server remembers.
+    # A number of which no server remembers anything.
     for table in ("changes", "archived_records"):
         with file.database.write() as connection:
-            connection.exec_driver_sql(f"UPDATE pending_toolkit_{table} SET transaction_id = '2'")  # noqa: S608
+            connection.exec_driver_sql(f"UPDATE pending_toolkit_{table} SET transaction_id = '0'")  # noqa: S608
     assert list(weak.changes()["id"]) == [receipt.id]
     assert weak.undo(receipt).records == 1
 

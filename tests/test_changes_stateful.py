@@ -83,7 +83,7 @@ class Machine(RuleBasedStateMachine):
         self.rows |= {name: found[name] for name in names}
 
     def newest(self) -> str:
-        return next(each for each in self.service.changes(self.workflow_id)["id"] if each not in self.changes)
+        return str(next(each for each in self.service.changes(self.workflow_id)["id"] if each not in self.changes))
 
     # --- writes, by the toolkit and past it ---
 
@@ -103,7 +103,7 @@ class Machine(RuleBasedStateMachine):
         """As an engine does: no time moves."""
         if name in self.rows:
             table, column = self._place(name)
-            value = sa.text(f"'{{\"fields\": {{\"n\": {next(self.values)}}}}}'")
+            value = sa.text(f'\'{{"fields": {{"n": {next(self.values)}}}}}\'')
             with self.service.database.write() as connection:
                 written = {"data" if column == "record_id" else "value": value}
                 connection.execute(sa.update(table).where(*self._this(table, name)).values(written))
@@ -249,6 +249,17 @@ class Machine(RuleBasedStateMachine):
             each: change.undone for each, change in self.changes.items()
         }
 
+    @invariant()
+    def the_archive_keeps_what_can_come_back_and_nothing_else(self) -> None:
+        kept: list[Name] = []
+        with self.service.database.read() as connection:
+            for what, (_, table) in zip(("variable", "record"), self.service.archive.pairs(), strict=True):
+                name = table.c["record_id" if what == "record" else "key"]
+                found = connection.scalars(sa.select(name).where(table.c.workflow_id == self.workflow_id))
+                kept += [(what, each) for each in found]
+        wanted = [name for change in self.changes.values() if change.archived for name in change.kept]
+        assert sorted(kept) == sorted(wanted)
+
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_any_order_of_plans_changes_and_writes_is_as_the_model_says(
@@ -258,6 +269,4 @@ def test_any_order_of_plans_changes_and_writes_is_as_the_model_says(
         pass
 
     OfThisDatabase.service = service
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        OfThisDatabase, settings=settings(max_examples=8, stateful_step_count=20, deadline=None)
-    )
+    run_state_machine_as_test(OfThisDatabase, settings=settings(max_examples=8, stateful_step_count=20, deadline=None))

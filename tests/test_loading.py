@@ -257,10 +257,11 @@ def test_refusals_in_every_kind_of_cell_are_the_same() -> None:
 def test_the_first_bad_row_is_named_as_it_was_given(monkeypatch: pytest.MonkeyPatch, parts: int) -> None:
     monkeypatch.setattr(given_rows, "PART", parts)
     names = ["d", "c", "b", "a", "f", "e"]
-    for places in itertools.permutations(range(1, 6), 2):
-        rows: list[dict[str, Any]] = [{"record_id": name, "fields.n": 1} for name in names]
+    second: tuple[tuple[str, Any], ...] = (("record_id", "d"), ("fields.n", float("nan")))
+    for places, (name, value) in itertools.product(itertools.permutations(range(1, 6), 2), second):
+        rows: list[dict[str, Any]] = [{"record_id": each, "fields.n": 1} for each in names]
         rows[places[0]]["fields.n"] = float("inf")
-        rows[places[1]]["record_id"] = "d"
+        rows[places[1]][name] = value
         wanted = reference(rows)
         with pytest.raises(InvalidValue) as caught:
             list(Records(Listed(rows)).batches())

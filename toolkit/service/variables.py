@@ -10,7 +10,7 @@ from toolkit.errors import InvalidValue
 from toolkit.masking import Secret
 from toolkit.model import Receipt, VariableChange, VariableFilter
 from toolkit.service.base import Reveal, ServiceBase, of_workflows
-from toolkit.storage.base import WorkflowId, WorkflowIds, encode_for_writing, literally
+from toolkit.storage.base import WorkflowId, WorkflowIds, encode_for_writing, literally, refuse_mask
 from toolkit.storage.variables import check_key
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ class VariableCalls(ServiceBase):
         InvalidValue
             When the value does not satisfy the schema, or JSON cannot hold it.
         HiddenValue
-            When the value holds a mask.
+            When the value, or the key, holds a mask.
         ArchiveMissing
             When iteration variables would go and there is nowhere to keep them.
 
@@ -197,7 +197,7 @@ class VariableCalls(ServiceBase):
             from toolkit import validation  # noqa: PLC0415 - jsonschema is only loaded when it is used
 
             validation.check(value, schema, f"variable {key!r}")
-        text = encode_for_writing(value, f"variable {check_key(key)!r}", literal=literal)
+        text = encode_for_writing(value, f"variable {_key(key, literal=literal)!r}", literal=literal)
         removed = self._write(workflow_id, {key: text}, reason=reason, keep_iterations=keep_iterations, archive=archive)
         shown = self.masking.mask(jsonvalue.decode(text), key)
         gone = tuple(map(self.masking.mask_text, removed))
@@ -244,7 +244,7 @@ class VariableCalls(ServiceBase):
         """
         values = mapping_or_frame if isinstance(mapping_or_frame, Mapping) else _of_frame(mapping_or_frame)
         texts = {
-            check_key(key): encode_for_writing(value, f"variable {key!r}", literal=literal)
+            _key(key, literal=literal): encode_for_writing(value, f"variable {key!r}", literal=literal)
             for key, value in values.items()
         }
         self._write(workflow_id, texts, archive=archive)
@@ -343,6 +343,14 @@ class VariableCalls(ServiceBase):
         1
         """
         return self._receipt(self.variables.delete_all(workflow_id, reason=reason, archive=archive))
+
+
+def _key(key: object, *, literal: bool) -> str:
+    """Check the key of a variable that is about to be written: a masked one would be another variable."""
+    checked = check_key(key)
+    if not literal:
+        refuse_mask(checked, f"the key {checked!r}")
+    return checked
 
 
 def _of_frame(frame: pd.DataFrame) -> dict[str, Any]:

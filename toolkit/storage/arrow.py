@@ -8,11 +8,10 @@ from there: no text of a statement is made from a value.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
-
-from sqlalchemy.dialects.postgresql import psycopg
 
 from toolkit.ahead import ahead
 from toolkit.storage.trace import beside
@@ -22,13 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     import pyarrow as pa
+    import sqlalchemy as sa
 
     from toolkit.storage.trace import Statement
 
 _BATCH_BYTES: Final = 4_000_000
 """How much of the server's answer makes a part, about: so that there is always one to work on while more comes."""
 
-_DIALECT: Final[sa.Dialect] = psycopg.dialect()  # type: ignore[no-untyped-call]
 _SNAPSHOT: Final = re.compile(r"[0-9A-F-]+")
 
 
@@ -153,9 +152,17 @@ def _texts(query: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in query.items() if name != "application_name"}
 
 
+@functools.cache
+def _dialect() -> sa.Dialect:
+    from sqlalchemy.dialects.postgresql import psycopg  # noqa: PLC0415 - not needed on SQLite
+
+    made: sa.Dialect = psycopg.dialect()  # type: ignore[no-untyped-call]
+    return made
+
+
 def _without_parameters(statement: sa.Select[Any]) -> tuple[str, dict[str, str]]:
     """Return the text of a statement that reads its values from settings, and the settings."""
-    compiled = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
+    compiled = statement.compile(dialect=_dialect(), compile_kwargs={"render_postcompile": True})
     names = {name: f"toolkit.p{position}" for position, name in enumerate(compiled.params)}
     values = {names[name]: _text(value) for name, value in compiled.params.items()}
     return compiled.string % {name: f"current_setting('{setting}')" for name, setting in names.items()}, values

@@ -98,8 +98,7 @@ def read_state(dialect: Dialect, table: sa.FromClause, names: Iterable[str]) -> 
 
 
 def _is_hashed(column: Column) -> bool:
-    kinds = sa.Uuid | sa.Integer | sa.DateTime | sa.Text | postgresql.JSONB
-    return isinstance(column.type, kinds)
+    return isinstance(column.type, (sa.Uuid, sa.Integer, sa.DateTime, sa.Text, postgresql.JSONB))
 
 
 def digest(dialect: Dialect, table: sa.FromClause, names: Iterable[str]) -> Column:
@@ -150,7 +149,8 @@ def version(connection: sa.Connection, table: sa.Table) -> Column | None:
     name = connection.dialect.identifier_preparer.format_table(table)
     if not connection.scalar(_IS_TABLE, {"name": name}):
         return None
-    written, place = (sa.literal_column(f"{table.name}.{each}") for each in ("xmin", "ctid"))
+    written: Column = sa.literal_column(f"{table.name}.xmin")
+    place: Column = sa.literal_column(f"{table.name}.ctid")
     return sa.cast(written, sa.Text).concat("/").concat(sa.cast(place, sa.Text))
 
 
