@@ -4,6 +4,7 @@ from toolkit.changes.clear import ClearPlan as ClearPlan
 from toolkit.changes.clear import plan_clear as plan_clear
 from toolkit.changes.edits import same as same
 from toolkit.changes.plans import PlanTools as PlanTools
+from toolkit.changes.purge import EVERY_WORKFLOW as EVERY_WORKFLOW
 from toolkit.changes.purge import PurgePlan as PurgePlan
 from toolkit.changes.purge import plan_purge as plan_purge
 from toolkit.changes.selection import Selection as Selection

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from toolkit import columns, frames, times
+from toolkit.changes import EVERY_WORKFLOW
 from toolkit.model import DataStats, RecordFilter, counted
 from toolkit.patterns import Pattern
 from toolkit.service.clearing import ClearCalls
@@ -259,7 +260,8 @@ class CombinedCalls(IterationVariableCalls, RecordCalls, ClearCalls, TraceCalls)
         """
         wanted = None if workflow_id is None else self.variables.workflow_id(workflow_id)
         table = self.archive.changes(wanted)
-        ids = [name for name in table.column(columns.WORKFLOW_ID).unique().to_pylist() if name is not None]
+        # A purge may be about all workflows, which is no workflow's id.
+        ids = [name for name in table.column(columns.WORKFLOW_ID).unique().to_pylist() if name != EVERY_WORKFLOW]
         return frames.plain_frame(self._hidden_in(table, _FREE_TEXTS, Pattern(tuple(ids), ())) if ids else table)
 
     def setup_archive(self, where: str | None = None) -> str:
