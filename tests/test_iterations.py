@@ -363,7 +363,10 @@ def test_what_may_be_lost_is_not_kept(service: Service, workflow_id: str) -> Non
     service.set_variables(workflow_id, NESTED)
     receipt = service.cleanup_iteration_variables(workflow_id, [35], archive=False)
     assert (receipt.variables, receipt.archived) == (3, False)
-    assert service.changes(workflow_id).empty
+    change = service.changes(workflow_id).iloc[0]
+    assert (change["id"], change["variables"]) == (receipt.id, 3)
+    with pytest.raises(toolkit.AlreadyDone):
+        receipt.undo()
 
 
 # As text.

@@ -195,6 +195,7 @@ def test_a_plan_leaves_masks_alone_and_refuses_new_ones(service: Service, filled
     after = stored(service, filled)
     before[1][0]["data"]["fields"]["n"] = 7
     assert after == before
+    frame = service.query_records(filled, "a_*")
     moved = frame.assign(**{"fields.note": frame["vars.api_token"]})
     with pytest.raises(toolkit.HiddenValue, match=r"a_1.*fields\.note"):
         service.plan_update(filled, moved, before=frame)

@@ -52,6 +52,8 @@ def match(
     on : str
         Where a value repeats, the first row goes with the first, the second with the second. A row without a value
         goes with none.
+    digests : (DataFrame, DataFrame), optional
+        One row per row of each, with a column `on` in both where the values themselves are hidden.
 
     Returns
     -------

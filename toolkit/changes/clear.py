@@ -276,8 +276,8 @@ def plan_clear(
         workflow_id=checked,
         variables=taken[0],
         records=taken[1],
-        by_status=by_status,
-        by_type=by_type,
+        by_status=_shown(by_status, hiding),
+        by_type=_shown(by_type, hiding),
         oldest=min(moments, default=None),
         newest=max(moments, default=None),
         variables_total=totals[0],
@@ -336,6 +336,15 @@ def _margin(census: list[dict[str, Any]], by: str) -> dict[str, int]:
             name = str(row[by]) if row[by] is not None else {"status": columns.NO_STATUS}.get(by, columns.NO_TYPE)
             counts[name] = counts.get(name, 0) + row["taken"]
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _shown(counts: dict[str, int], policy: MaskingPolicy) -> dict[str, int]:
+    """Hide what is secret in the names of groups; those that look the same then are one."""
+    shown: dict[str, int] = {}
+    for name, count in counts.items():
+        masked = policy.mask_text(name)
+        shown[masked] = shown.get(masked, 0) + count
+    return shown
 
 
 def _sample_records(

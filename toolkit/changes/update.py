@@ -307,7 +307,7 @@ class _Comparing:
             self.counts[column] = self.counts.get(column, 0) + 1
             if len(self.sample) < SAMPLE_CELLS:
                 shown = {"old": self._policy.mask(old, column), "new": self._policy.mask(new, column)}
-                self.sample.append({"record_id": name, "column": column, **shown})
+                self.sample.append({"record_id": self._policy.mask_text(name), "column": column, **shown})
 
     def _row(self, row: Mapping[str, Any], written: Mapping[str, Any]) -> dict[str, Any]:
         made = {name: row[name] for name in ("name", "digest", VERSION) if name in row}

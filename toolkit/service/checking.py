@@ -81,13 +81,15 @@ class CheckingCalls(CombinedCalls):
         table = self.variables.query(workflow_id, VariableFilter(pattern=_union(judges)))
         keys = table.column(_KEY).to_pylist()
         found = []
-        policy = self._view(reveal).policy
+        view = self._view(reveal, workflow_id)
+        self._note(view, len(keys))
+        policy = None if view.policy is None else self.masking
         for row, (key, text) in enumerate(zip(keys, table.column(_VALUE).to_pylist(), strict=True)):
             mask = None if policy is None else functools.partial(policy.mask, name=key)
             for judge in [judge for pattern, judge in judges.values() if pattern.matches(key)]:
                 found += [(row, problem.path, problem) for problem in judge.problems_in(text, mask)]
         names = _names(workflow_id, _KEY)
-        frame = _frame(names, _cells(table, names, found), policy)
+        frame = _frame(names, _cells(table, names, found), view.policy)
         missing = [name for name, (pattern, _) in judges.items() if not any(map(pattern.matches, keys))]
         frame.attrs.update(checked=len(keys), missing=missing)
         return frame
@@ -148,14 +150,17 @@ class CheckingCalls(CombinedCalls):
 
         judge = validation.validator(schema, "the records")
         selection = RecordFilter.of(pattern, **filters)
-        policy = self._view(reveal).policy
+        view = self._view(reveal, workflow_id)
+        # A secret that is known hides in the names that are told; the rules are about values as their names have them.
+        policy = None if view.policy is None else self.masking
         names = _names(workflow_id, _RECORD_ID)
         cells, checked = [], 0
         with self.database.read() as connection:
             for part in self.records.stream(connection, workflow_id, selection, _ROWS_AT_ONCE):
                 cells += _cells(part, names, _in_documents(judge, part, policy))
                 checked += part.num_rows
-        frame = _frame(names, cells, policy)
+        self._note(view, checked)
+        frame = _frame(names, cells, view.policy)
         frame.attrs["checked"] = checked
         return frame
 

@@ -8,6 +8,7 @@ from toolkit import changes
 from toolkit.changes import ClearPlan, PurgePlan, Selection
 from toolkit.errors import InvalidOption
 from toolkit.service.editing import EditCalls
+from toolkit.storage.base import literally
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -101,7 +102,8 @@ class ClearCalls(EditCalls):
         return self._planned(workflow_id, selection)
 
     def _planned(self, workflow_id: WorkflowId, selection: Selection) -> ClearPlan:
-        return changes.plan_clear(self.variables, self.records, workflow_id, selection, self._receipt, self.masking)
+        policy = self._sweeping(literally(self.records.workflow_id(workflow_id)))
+        return changes.plan_clear(self.variables, self.records, workflow_id, selection, self._receipt, policy)
 
     def purge_archive(self, *, older_than: TimeLike, workflow_id: WorkflowId | None = None) -> PurgePlan:
         """Look at which changes would be forgotten for good; nothing is until the plan is applied.

@@ -97,7 +97,7 @@ class EditCalls(RecordReadCalls):
             differ = frozenset[str]() if state is not None or read is None else _changed_since(read, now, cells)
             known = None if state is None else state.by_name()
             edits = Edits(cells, list(given.columns), removed, known, differ)
-            return changes.plan_update(self.records, one, edits, self._plan_tools(), self.masking)
+            return changes.plan_update(self.records, one, edits, self._plan_tools(), self._sweeping(literally(one)))
 
 
 def _checked(frame: Any, workflow_id: str, what: str) -> pd.DataFrame:

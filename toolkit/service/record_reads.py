@@ -261,7 +261,8 @@ class RecordReadCalls(ServiceBase):
         0  discovered      2
         """
         groups = (by,) if isinstance(by, str) else tuple(by)
-        return frames.plain_frame(self.records.count(workflow_id, RecordFilter.of(pattern, **filters), groups))
+        table = self.records.count(workflow_id, RecordFilter.of(pattern, **filters), groups)
+        return frames.plain_frame(self._hidden_in(table, groups, workflow_id))
 
     def get_record(self, workflow_id: WorkflowId, record_id: str, *, reveal: Reveal = False) -> dict[str, Any] | None:
         """Return one record.

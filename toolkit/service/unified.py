@@ -72,7 +72,7 @@ class UnifiedDataService(RunCalls):
         wanted = str(id_or_name)
         if self.records.has_any(wanted) or self.variables.has_any(wanted):
             return Workflow(self, self.records.workflow_id(wanted))
-        return Workflow(self, find_workflow(self.list_workflows(), wanted))
+        return Workflow(self, find_workflow(self._overview(), wanted))
 
     def close(self) -> None:
         """Close every connection; closing twice is fine.

@@ -62,6 +62,7 @@ class Patch:
             if isinstance(text, str):
                 refuse_mask(text, f"{name} of {what}")
         for path, value in self.document:
+            refuse_mask(str(path), f"the path {path} of {what}")
             text = (
                 value if isinstance(value, str) else jsonvalue.encode(value) if isinstance(value, list | dict) else ""
             )
