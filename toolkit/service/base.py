@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from toolkit import columns, jsonvalue, notebook
 from toolkit.errors import CorruptValue, InvalidOption, RevealForbidden
+from toolkit.frames.documents import may_hide
 from toolkit.frames.hiding import hidden_in_texts
 from toolkit.masking import EVERYTHING, MaskingPolicy, View
 from toolkit.model import Receipt
@@ -34,6 +35,10 @@ Reveal: TypeAlias = "bool | Sequence[str]"
 
 # No text that is known to be secret stands in one or two words of letters.
 _WORDS: Final = re.compile(r"[A-Za-z]{1,20}(?:[ _.-][A-Za-z]{1,20})?")
+
+
+_SHORT: Final = 50_000
+"""Characters of variables up to which Python's own patterns are quick enough."""
 
 
 class ServiceBase:
@@ -76,11 +81,10 @@ class ServiceBase:
 
     def _sweeping(self, workflow_ids: WorkflowIds) -> MaskingPolicy:
         """Return the policy that also removes what the workflows' variables tell to be secret."""
-        trigger = self.masking.trigger
-        look = None if trigger is None else re.compile(trigger, re.IGNORECASE)
+        pairs = [(key, text) for key, text in self.variables.pairs(workflow_ids) if text is not None]
         found: set[str] = set()
-        for key, text in self.variables.pairs(workflow_ids):
-            if text is not None and (look is None or look.search(key) or look.search(text)):
+        for (key, text), look in zip(pairs, _looks(pairs, self.masking), strict=True):
+            if look:
                 found |= self.masking.sensitive_texts(_value_or_text(text), key)
         return self.masking.sweeping(found)
 
@@ -191,6 +195,24 @@ class ServiceBase:
         """
         one = self._one(workflow_id, "undo_last")
         return self.undo(restore.last_change(self.archive, one), on_conflict)
+
+
+def _looks(pairs: Sequence[tuple[str, str]], policy: MaskingPolicy) -> Sequence[bool]:
+    """Tell which variables could hold a secret; a few short ones without loading what a frame needs."""
+    trigger = policy.trigger
+    if trigger is None:
+        return [True] * len(pairs)
+    if sum(len(key) + len(text) for key, text in pairs) < _SHORT:
+        pattern = re.compile(trigger, re.IGNORECASE)
+        return [pattern.search(key) is not None or pattern.search(text) is not None for key, text in pairs]
+    import pyarrow as pa  # noqa: PLC0415 - see above
+
+    keys, texts = zip(*pairs, strict=True)
+    return may_hide(
+        pa.table({"key": pa.array(keys, pa.string()), "value": pa.array(texts, pa.string())}),
+        ["key", "value"],
+        policy,
+    )
 
 
 def _value_or_text(text: str) -> JSONValue:

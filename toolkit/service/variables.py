@@ -25,6 +25,10 @@ ALL: Final = "all"
 _MISSING: Final = object()
 
 
+def _holds_text(value: Any) -> bool:
+    return isinstance(value, str) or (isinstance(value, list | dict) and '"' in jsonvalue.encode_exact(value))
+
+
 class VariableCalls(ServiceBase):
     """Read and write the variables of a workflow."""
 
@@ -123,7 +127,7 @@ class VariableCalls(ServiceBase):
         if value is _MISSING:
             return default
         # What holds no text can hold no secret of another variable.
-        view = self._view(reveal, workflow_id if isinstance(value, str | list | dict) else None)
+        view = self._view(reveal, workflow_id if _holds_text(value) else None)
         if view.policy is None or view.shows(key):
             self._note(view, 1)
             return value

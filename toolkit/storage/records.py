@@ -88,8 +88,10 @@ class RecordStorage(RecordReads):
         records = listed if isinstance(listed, Records | Checked) else Checked(listed)
         if mode == "create":
             return self._add(checked, records)
+        many = len(records) >= MANY
+        # Few rows are all checked before the first statement; many are, while they are on their way.
+        few = [] if many else records.listed()
         with self.database.write() as connection:
-            many = len(records) >= MANY
             if many and staging.may_load(connection):
                 self._load(connection, checked, records, mode, archive=archive)
                 return len(records)
@@ -102,7 +104,7 @@ class RecordStorage(RecordReads):
                 # The transaction holds the only write lock, so nobody adds a row in between.
                 self._stream(connection, self._replacing(), checked, records)
             else:
-                self._put(connection, checked, records.listed(), set(existing))
+                self._put(connection, checked, few or records.listed(), set(existing))
         return len(records)
 
     def _add(self, workflow_id: str, records: Records | Checked) -> int:
