@@ -113,7 +113,7 @@ def without_twins(names: Iterable[str]) -> list[str]:
     Examples
     --------
     >>> without_twins(["fields.a", "fields.b", "fields.a"])
-    ['fields.a', 'fields.b', 'fields."a (2)"']
+    ['fields.a', 'fields.b', 'fields.a (2)']
     """
     taken: set[str] = set()
     made = []
