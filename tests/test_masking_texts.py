@@ -500,3 +500,9 @@ def test_counts_below_a_name_are_decided_together() -> None:
     assert POLICY.mask(usage) is usage
     assert not POLICY.stands_alone(["vars", "token_usage", "input"])
     assert POLICY.stands_alone(["vars", "api_token"])
+
+
+@pytest.mark.parametrize("text", ["fails if --passWithNoTests passed", "run --pass-if-empty later"])
+def test_an_option_about_passing_tests_is_no_password(text: str) -> None:
+    assert MaskingPolicy().mask_text(text) == text
+    assert "FAKE-0001" not in MaskingPolicy().mask_text("run --pass FAKE-0001 now")

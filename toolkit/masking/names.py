@@ -69,7 +69,7 @@ PASS_BEFORE: Final = word_set("""
     first second third next multi single one two final dry forward backward render boarding bus ski day season press
     mountain low high band free by
 """)
-PASS_AFTER: Final = word_set("through thru fail on over along back by")
+PASS_AFTER: Final = word_set("through thru fail on over along back by with without if when unless")
 PIN_BEFORE: Final = word_set("gpio led map digital analog input output rx tx cs sda scl safety bowling key")
 PIN_AFTER: Final = word_set("data message messages tab board mode map color colour icon")
 """What stands beside `pass` and `pin` where they are no secret: `pass_through`, `gpio_pin`, n8n's `pinData`."""
