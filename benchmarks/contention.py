@@ -123,7 +123,7 @@ def _database(kind: str, folder: Path, server: sa.URL | None) -> tuple[str, str]
         if kind == "production":
             workflow_id = str(uuid.uuid5(uuid.NAMESPACE_DNS, workflow_id))
             _execute(made, PRODUCTION.read_text(encoding="utf-8"))
-            _execute(made, f"INSERT INTO workflows (id, name) VALUES ('{workflow_id}', 'nightly')")  # noqa: S608
+            _execute(made, f"INSERT INTO workflows (id, name) VALUES ('{workflow_id}', 'nightly')")  # noqa: S608 - an id made here
     with toolkit.connect(url, create=kind != "production") as service:
         service.create_record(workflow_id, RECORD)
     return url, workflow_id

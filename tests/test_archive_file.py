@@ -254,7 +254,7 @@ def test_rows_of_other_tables_go_along_and_come_back(
 
 def _all(service: Service, table: str) -> list[Any]:
     with service.database.read() as connection:
-        return sorted(tuple(row) for row in connection.exec_driver_sql(f"SELECT {table}::text FROM {table}"))  # noqa: S608
+        return sorted(tuple(row) for row in connection.exec_driver_sql(f"SELECT {table}::text FROM {table}"))  # noqa: S608 - names of this test
 
 
 def test_a_table_that_gained_a_column_is_kept_whole(
@@ -358,7 +358,7 @@ def test_what_nobody_knows_the_end_of_is_kept(weak: Service, filled: str) -> Non
     # A number of which no server remembers anything.
     for table in ("changes", "archived_records"):
         with file.database.write() as connection:
-            connection.exec_driver_sql(f"UPDATE pending_toolkit_{table} SET transaction_id = '0'")  # noqa: S608
+            connection.exec_driver_sql(f"UPDATE pending_toolkit_{table} SET transaction_id = '0'")  # noqa: S608 - names of this test
     assert list(weak.changes()["id"]) == [receipt.id]
     assert weak.undo(receipt).records == 1
 

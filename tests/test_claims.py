@@ -252,7 +252,7 @@ def test_retry_failed_loses_no_message_of_a_document_without_a_place_for_it(
     for name, text in texts.items():
         service.create_record(workflow_id, name, status="failed")
         service.update_record(workflow_id, name, {"error_message": "timeout"})
-        execute(database_url, f"UPDATE workflow_records SET data = '{text}' WHERE record_id = '{name}'")  # noqa: S608
+        execute(database_url, f"UPDATE workflow_records SET data = '{text}' WHERE record_id = '{name}'")  # noqa: S608 - values of this test
     assert service.retry_failed(workflow_id, archive=False).records == 5
     for name, (document, fits) in documents.items():
         found = record(service, workflow_id, name)

@@ -126,7 +126,8 @@ def test_workflows_are_listed_with_their_counts(run: Run, filled: Path) -> None:
     code, out, err = run("workflows")
     assert (code, err) == (0, "")
     assert "1 workflow\n" in out
-    assert out.splitlines()[-1].split()[:5] == ["nightly", "2", "4", "3", "1"]
+    assert out.splitlines()[-1].split()[:7] == ["nightly", "2", "4", "3", "complete,", "1", "failed"]
+    assert "workflow_id  variables  records  status" in out
 
 
 def test_an_empty_database_has_no_workflows(run: Run) -> None:

@@ -354,7 +354,7 @@ def test_no_transaction_is_open_while_the_body_runs(
 
     def body(one: dict[str, Any]) -> None:
         # Another session writes the very record; a lock of ours would keep it waiting for ever.
-        execute(database_url, f"UPDATE workflow_records SET record_type = 'x' WHERE record_id = '{one['record_id']}'")  # noqa: S608
+        execute(database_url, f"UPDATE workflow_records SET record_type = 'x' WHERE record_id = '{one['record_id']}'")  # noqa: S608 - an id of this test
         if service.database.dialect.name == "postgresql":
             with sa.create_engine(service.database.engine.url, poolclass=sa.NullPool).connect() as connection:
                 states.extend(connection.exec_driver_sql(f"SELECT state, xact_start {others}").all())

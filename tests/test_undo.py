@@ -314,7 +314,7 @@ def test_what_goes_along_comes_back_or_is_refused_with_the_reason(
 
 def _all(service: Service, table: str) -> list[Any]:
     with service.database.read() as connection:
-        return sorted(tuple(row) for row in connection.exec_driver_sql(f"SELECT * FROM {table}"))  # noqa: S608
+        return sorted(tuple(row) for row in connection.exec_driver_sql(f"SELECT * FROM {table}"))  # noqa: S608 - names of this test
 
 
 def test_undo_twice_at_once_happens_once(service: Service, workflow_id: str) -> None:

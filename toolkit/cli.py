@@ -146,9 +146,16 @@ def _workflows(service: UnifiedDataService) -> None:
     from toolkit import printing  # noqa: PLC0415
 
     frame: pd.DataFrame = service.list_workflows()
-    optional = [name for name in ("name", *STATUSES, "other") if not frame[name].any()]
     printing.heading(f"{len(frame):,} workflow{'' if len(frame) == 1 else 's'}")
-    printing.table(frame.drop(columns=["first_activity", *optional]), whole=["name", WORKFLOW_ID])
+    # A column for each status would leave a terminal of 80 columns no room for its headings.
+    counts = frame[[*STATUSES, "other"]].to_dict("records")
+    shown = frame.assign(
+        status=[", ".join(f"{count:,} {name}" for name, count in row.items() if count) for row in counts]
+    )
+    named = ["name"] if frame["name"].any() else []
+    printing.table(
+        shown[[WORKFLOW_ID, *named, "variables", "records", "status", "last_activity"]], whole=["name", WORKFLOW_ID]
+    )
 
 
 def main() -> None:

@@ -182,7 +182,7 @@ def verdict_on(book: Rulebook, above: tuple[str, ...], name: str) -> Verdict:
 @lru_cache(maxsize=16_384)
 def _decide(book: Rulebook, above: tuple[str, ...], name: str) -> Verdict:
     segments = segments_of(name)
-    if above or len(segments) < 2 or segments[0] not in columns.PARTS:  # noqa: PLR2004
+    if above or len(segments) < 2 or segments[0] not in columns.PARTS:  # noqa: PLR2004 - a length that stands once
         return _decide_one(book, above, name, segments)
     return decide_path(book, segments)
 

@@ -388,7 +388,7 @@ def _checked_rules(rules: object) -> tuple[tuple[str, str], ...]:
         raise InvalidOption('rules takes names and regular expressions: rules={"account": r"ACC-[0-9]+"}')
     checked = []
     for pair in rules:
-        name, text = pair if isinstance(pair, tuple) and len(pair) == 2 else (None, None)  # noqa: PLR2004
+        name, text = pair if isinstance(pair, tuple) and len(pair) == 2 else (None, None)  # noqa: PLR2004 - a length that stands once
         if not isinstance(name, str) or not isinstance(text, str):
             raise InvalidOption('rules takes names and regular expressions: rules={"account": r"ACC-[0-9]+"}')
         checked.append((name, _checked_rule(name, text)))

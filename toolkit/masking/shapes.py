@@ -179,7 +179,7 @@ def _before_proofs(finding: Finding, value: object) -> list[tuple[str, Shape]]:
 
 def _has_shape(value: object, word: str, shape: Shape, *, secret: bool) -> bool:
     if isinstance(value, list | tuple):
-        return 0 < len(value) <= 100 and all(_one_has_shape(item, shape, secret=secret) for item in value)  # noqa: PLR2004
+        return 0 < len(value) <= 100 and all(_one_has_shape(item, shape, secret=secret) for item in value)  # noqa: PLR2004 - a length that stands once
     if isinstance(value, Mapping):
         known = shape is Shape.COUNT or word in {"ref", "reference"}
         return known and all(_one_has_shape(item, shape, secret=secret) for item in value.values())

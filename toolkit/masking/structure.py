@@ -382,7 +382,7 @@ def _names_in(record: Mapping[Any, Any]) -> list[str]:
 
 
 def _field(key: object) -> str:
-    return _small(key) if isinstance(key, str) and len(key) <= 40 and key.isascii() else ""  # noqa: PLR2004
+    return _small(key) if isinstance(key, str) and len(key) <= 40 and key.isascii() else ""  # noqa: PLR2004 - a length that stands once
 
 
 @lru_cache(maxsize=4096)
@@ -393,7 +393,7 @@ def _small(key: str) -> str:
 
 
 def _may_be_pair(value: object) -> bool:
-    return isinstance(value, list | tuple) and len(value) == 2 and isinstance(value[0], str)  # noqa: PLR2004
+    return isinstance(value, list | tuple) and len(value) == 2 and isinstance(value[0], str)  # noqa: PLR2004 - a length that stands once
 
 
 class _Repeated(str):

@@ -116,7 +116,7 @@ def looks_drawn(text: str, *, least: int) -> bool:
     if has_digit and any(map(str.isalpha, text)):
         return True
     humps = any(one.islower() and other.isupper() for one, other in zip(text, inside, strict=False))
-    return (humps and len(text) >= 16) or any(sign in inside for sign in "!$%^&*#@~+=|?<>")  # noqa: PLR2004
+    return (humps and len(text) >= 16) or any(sign in inside for sign in "!$%^&*#@~+=|?<>")  # noqa: PLR2004 - a length that stands once
 
 
 def private_key_spans(text: str) -> Iterator[Span]:
@@ -149,7 +149,7 @@ def _before(text: str, end: int) -> Iterator[Span]:
     for piece in reversed(_LINE.split(text[:end])):
         found = _KEY_LINE.fullmatch(piece)
         start -= len(piece)
-        if found and (last == end or len(found[1]) >= 16):  # noqa: PLR2004
+        if found and (last == end or len(found[1]) >= 16):  # noqa: PLR2004 - a length that stands once
             stop = start + found.end(1) if last == end else stop
             last = start + found.start(1)
         elif piece.strip() and not _LINE.fullmatch(piece):

@@ -114,7 +114,7 @@ def make_like(connection: sa.Connection, database: Database, name: str, table: s
         body = f"CREATE TABLE IF NOT EXISTS {target} ({CHANGE_ID} text NOT NULL, {WRITTEN} text, LIKE {source})"
     else:
         null = "CAST(NULL AS TEXT) AS"
-        empty = f"SELECT {null} {CHANGE_ID}, {null} {WRITTEN}, * FROM {source} WHERE 0"  # noqa: S608
+        empty = f"SELECT {null} {CHANGE_ID}, {null} {WRITTEN}, * FROM {source} WHERE 0"  # noqa: S608 - names of tables that were looked up, no value
         body = f"CREATE TABLE IF NOT EXISTS {target} AS {empty}"
     connection.exec_driver_sql(body)
     _add_columns(connection, made, table)

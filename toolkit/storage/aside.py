@@ -111,7 +111,7 @@ class Aside:
             front = f"''::text AS {CHANGE_ID}, NULL::text AS {WRITTEN}, NULL::bigint AS {PLACE}"
             # Without constraints, as rows may come that are older than a column.
             self._connection.exec_driver_sql(
-                f"CREATE TEMPORARY TABLE {target} ON COMMIT DROP AS SELECT {front}, * FROM {source} WITH NO DATA"  # noqa: S608
+                f"CREATE TEMPORARY TABLE {target} ON COMMIT DROP AS SELECT {front}, * FROM {source} WITH NO DATA"  # noqa: S608 - names of tables that were looked up
             )
         return made
 

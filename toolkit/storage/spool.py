@@ -32,7 +32,7 @@ class RowSpool:
 
     def __init__(self, rows: Iterable[Mapping[str, Any]] = ()) -> None:
         # Not a `with`: the file lives as long as the plan does.
-        self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY, mode="w+b")  # noqa: SIM115
+        self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY, mode="w+b")  # noqa: SIM115 - it lives as long as the plan
         weakref.finalize(self, self._file.close)
         self._turn = threading.Lock()
         self.total = 0
