@@ -205,3 +205,10 @@ def test_values_that_are_no_text_are_swept_as_they_are() -> None:
 def test_a_view_shows_what_lies_below_what_was_asked_for() -> None:
     view = View(MaskingPolicy(), ("vars.db",))
     assert [view.shows(name) for name in ("vars.db", "vars.db.x", "vars.dbx", "vars")] == [True, True, False, False]
+
+
+def test_rows_are_ordered_by_their_real_ids(service: toolkit.UnifiedDataService, workflow_id: str) -> None:
+    at = "2026-11-16T02:00:00Z"
+    service.create_records(workflow_id, [{"record_id": name, "created_at": at} for name in ("a_Z", f"a_{KEY}")])
+    assert list(service.query_records(workflow_id)["record_id"]) == [f"a_{HIDDEN}", "a_Z"]
+    assert list(service.query_records(workflow_id, limit=2)["record_id"]) == [f"a_{HIDDEN}", "a_Z"]
