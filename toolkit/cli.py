@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from toolkit.columns import STATUSES, WORKFLOW_ID
+from toolkit.commands import changing, guarding
+from toolkit.commands.options import Url  # noqa: TC001 - typer reads it at run time
 from toolkit.errors import ToolkitError
 
 if TYPE_CHECKING:
@@ -25,10 +27,8 @@ app = typer.Typer(
 importing = typer.Typer(help="Import test reports.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(importing, name="import")
 
-Url = Annotated[
-    str | None,
-    typer.Option("--url", help="Database URL or path; else TOOLKIT_DATABASE_URL, else ./toolkit.db."),
-]
+changing.register(app)
+guarding.register(app)
 
 
 @app.callback()

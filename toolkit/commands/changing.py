@@ -1,0 +1,18 @@
+"""Commands that change data, and take changes back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application.
+
+    Parameters
+    ----------
+    app : typer.Typer
+        The command `toolkit`.
+    """
