@@ -279,10 +279,10 @@ def test_the_statement_timeout_holds_for_whole_tables(
         list(batches)
 
 
-def test_work_is_done_ahead_in_order_and_its_errors_come_through() -> None:
+def test_work_is_dworked_ahead_in_order_and_its_errors_come_through() -> None:
     with ahead.ahead(range(100), lambda: None) as parts:
         assert list(parts) == list(range(100))
-    assert list(ahead.one_ahead(range(50), lambda n: n * 2)) == list(range(0, 100, 2))
+    assert list(ahead.worked_ahead(range(50), lambda n: n * 2)) == list(range(0, 100, 2))
 
     def broken() -> Iterator[int]:
         yield 1
@@ -293,7 +293,7 @@ def test_work_is_done_ahead_in_order_and_its_errors_come_through() -> None:
         with pytest.raises(ValueError, match="broken"):
             next(parts)
     with pytest.raises(ZeroDivisionError):
-        list(ahead.one_ahead([1, 0], lambda n: 1 // n))
+        list(ahead.worked_ahead([1, 0], lambda n: 1 // n))
 
 
 def test_leaving_early_stops_the_reader() -> None:

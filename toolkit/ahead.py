@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import queue
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ Part = TypeVar("Part")
 Other = TypeVar("Other")
 
 _PARTS_AHEAD: Final = 2
+_WORKERS: Final = 2
 _PATIENCE: Final = 0.05
 """Seconds after which a waiting thread looks whether it is still needed."""
 
@@ -60,30 +62,29 @@ def ahead(parts: Iterable[Part], cancel: Callable[[], object]) -> Iterator[Itera
             reader.join(_PATIENCE)
 
 
-def one_ahead(parts: Iterable[Part], work: Callable[[Part], Other]) -> Iterator[Other]:
-    """Do some work on each part, in a thread of its own, while its predecessor is in the hands of the caller.
+def worked_ahead(parts: Iterable[Part], work: Callable[[Part], Other]) -> Iterator[Other]:
+    """Do some work on each part, in threads of their own, while its predecessors are in the hands of the caller.
 
     Parameters
     ----------
     parts : iterable
         Iterated in the calling thread.
     work : callable
-        Given a part; it pays where the work leaves Python free, as Arrow's functions do.
+        Given a part, and others at the same time; it pays where the work leaves Python free, as Arrow's functions do.
 
     Yields
     ------
     object
         What `work` returned, in order.
     """
-    with ThreadPoolExecutor(1, "toolkit worker") as worker:
-        before: Future[Other] | None = None
+    with ThreadPoolExecutor(_WORKERS, "toolkit worker") as workers:
+        waiting: collections.deque[Future[Other]] = collections.deque()
         for part in parts:
-            current = worker.submit(work, part)
-            if before is not None:
-                yield before.result()
-            before = current
-        if before is not None:
-            yield before.result()
+            waiting.append(workers.submit(work, part))
+            if len(waiting) > _WORKERS:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def _read(parts: Iterable[Part], waiting: queue.Queue[Part | _End], left: threading.Event) -> None:

@@ -34,7 +34,8 @@ class _Missing:
     __slots__ = ()
 
 
-_MISSING: Final = _Missing()
+MISSING: Final = _Missing()
+"""What `flatten_place` is given for a document that has no such place."""
 _NO_OBJECT: Final[dict[str, Any]] = {}
 _Objects: TypeAlias = "Sequence[dict[str, Any]]"
 
@@ -71,9 +72,9 @@ def flatten(documents: Sequence[JSONValue], *, history: bool = False) -> dict[st
         By path: one for every place at which a document holds something other than a non-empty object.
     """
     pieces: dict[str, Piece] = {}
-    objects, whole = _split(columns.DATA, documents, None)
+    objects, whole = split(columns.DATA, documents, None)
     if whole is not None and any(value is not None for value in whole[0]):
-        pieces[columns.DATA] = _piece(*whole)
+        pieces[columns.DATA] = leaf(*whole)
     for key, values in _members(objects) if objects else ():
         name = key if key in columns.PARTS else f"{columns.DATA}.{paths.segment(key)}"
         if name != columns.HISTORY or history:
@@ -100,9 +101,9 @@ def flatten_place(name: str, values: Sequence[Any]) -> dict[str, Piece]:
     waiting = [(name, values)]
     while waiting:
         name, values = waiting.pop()
-        objects, leaves = _split(name, values, _MISSING)
+        objects, leaves = split(name, values, MISSING)
         if leaves is not None:
-            pieces[name] = _piece(*leaves)
+            pieces[name] = leaf(*leaves)
         if objects:
             waiting += [(f"{name}.{paths.segment(key)}", below) for key, below in _members(objects)]
     return pieces
@@ -135,7 +136,7 @@ def _members(objects: _Objects) -> Iterable[tuple[str, Sequence[Any]]]:
     keys = dict.fromkeys(itertools.chain.from_iterable(objects))
     if len(keys) * len(objects) > _SPARSE * sum(map(len, objects)):
         return _scattered(objects)
-    return ((key, [one.get(key, _MISSING) for one in objects]) for key in keys)
+    return ((key, [one.get(key, MISSING) for one in objects]) for key in keys)
 
 
 def _scattered(objects: _Objects) -> Iterator[tuple[str, list[Any]]]:
@@ -147,14 +148,31 @@ def _scattered(objects: _Objects) -> Iterator[tuple[str, list[Any]]]:
             rows.append(row)
             values.append(value)
     for key, (rows, values) in found.items():
-        spread: list[Any] = [_MISSING] * len(objects)
+        spread: list[Any] = [MISSING] * len(objects)
         for row, value in zip(rows, values, strict=True):
             spread[row] = value
         yield key, spread
 
 
-def _split(name: str, values: Sequence[Any], missing: Any) -> tuple[_Objects, tuple[Sequence[Any], set[type]] | None]:
-    """Part a column into the objects to look into, and what is a value of its own; an empty object is one."""
+def split(name: str, values: Sequence[Any], missing: Any) -> tuple[_Objects, tuple[Sequence[Any], set[type]] | None]:
+    """Part a column into the objects to look into, and what is a value of its own; an empty object is one.
+
+    Parameters
+    ----------
+    name : str
+        The path of the place.
+    values : sequence of JSON value
+        One per document.
+    missing : object
+        What stands for a document that has no such place.
+
+    Returns
+    -------
+    sequence of dict
+        One per document, empty where there is none to look into; none at all when there are none.
+    tuple or None
+        The values and their types, as `leaf` takes them; None when there are only objects.
+    """
     types = set(map(type, values))
     objects: _Objects = ()
     if dict in types:
@@ -172,12 +190,25 @@ def _split(name: str, values: Sequence[Any], missing: Any) -> tuple[_Objects, tu
     if _Missing in types:
         if len(types) == 1:
             return objects, None
-        values = [None if value is _MISSING else value for value in values]
+        values = [None if value is MISSING else value for value in values]
         types = types - {_Missing} | {type(None)}
     return objects, (values, types)
 
 
-def _piece(values: Sequence[Any], types: set[type]) -> Piece:
+def leaf(values: Sequence[Any], types: set[type]) -> Piece:
+    """Make the piece of a column of values that are no objects to look into.
+
+    Parameters
+    ----------
+    values : sequence of JSON value
+        One per document; None where it holds nothing there.
+    types : set of type
+        Of the values.
+
+    Returns
+    -------
+    Piece
+    """
     kinds = types - {type(None)}
     if not kinds:
         return Piece(NOTHING, pa.nulls(len(values)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -16,21 +17,23 @@ if TYPE_CHECKING:
     from toolkit.masking import MaskingPolicy, View
 
 
-def hidden_in_texts(texts: pa.ChunkedArray, policy: MaskingPolicy, trigger: str | None) -> pa.ChunkedArray:
+def hidden_in_texts(
+    texts: pa.ChunkedArray | pa.Array, hide: Callable[[str], str], trigger: str | None
+) -> pa.ChunkedArray | pa.Array:
     """Hide what is secret in a column of text, looking closely only at what a quick look does not let pass.
 
     Parameters
     ----------
-    texts : pyarrow.ChunkedArray
+    texts : pyarrow.ChunkedArray or pyarrow.Array
         Of type `string`.
-    policy : MaskingPolicy
-        Hides parts of texts.
+    hide : callable
+        Given a text, returns what is shown of it, such as the `mask_text` of a policy.
     trigger : str or None
         A regular expression that a text matches where something could be hidden; None where every text could.
 
     Returns
     -------
-    pyarrow.ChunkedArray
+    pyarrow.ChunkedArray or pyarrow.Array
         The same one when nothing was hidden.
     """
     if trigger is None:
@@ -40,14 +43,30 @@ def hidden_in_texts(texts: pa.ChunkedArray, policy: MaskingPolicy, trigger: str 
     if not pc.any(looked_at).as_py():
         return texts
     # Texts repeat: each is looked at once.
-    found = texts.filter(looked_at).combine_chunks().dictionary_encode()
+    found = whole(texts.filter(looked_at)).dictionary_encode()
     known = found.dictionary.to_pylist()
-    shown = [policy.mask_text(text) for text in known]
+    shown = [hide(text) for text in known]
     if shown == known:
         return texts
     replaced = pa.array(shown, pa.string()).take(found.indices)
-    whole = texts.combine_chunks()
-    return pa.chunked_array([pc.replace_with_mask(whole, looked_at.combine_chunks(), replaced)])
+    made = pc.replace_with_mask(whole(texts), whole(looked_at), replaced)
+    return pa.chunked_array([made]) if isinstance(texts, pa.ChunkedArray) else made
+
+
+def whole(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    """Return a column in one piece.
+
+    Parameters
+    ----------
+    column : pyarrow.ChunkedArray or pyarrow.Array
+        Of any type.
+
+    Returns
+    -------
+    pyarrow.Array
+    """
+    found = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    return found if isinstance(found, pa.Array) else pa.concat_arrays(found.chunks)
 
 
 def hidden_in_values(
@@ -68,13 +87,23 @@ def hidden_in_values(
     -------
     list of JSON value
     """
-    texts = pa.array([None if value is None else jsonvalue.encode_exact(value) for value in values], pa.string())
+    texts = pa.array(map(_quick_text, values), pa.string())
     looked_at = pc.match_substring_regex(texts, policy.sweep_trigger, ignore_case=True)
     shown = list(values)
     for position in pc.indices_nonzero(looked_at.fill_null(fill_value=False)).to_pylist():
         value = shown[position]
         shown[position] = policy.mask(value) if mask is None else mask(position, value)
     return shown
+
+
+def _quick_text(value: Any) -> bytes | str | None:
+    """Return a value as text to look at; quickly, but where a number is too long for the quick writer."""
+    if value is None:
+        return None
+    try:
+        return orjson.dumps(value, default=str)
+    except TypeError:
+        return jsonvalue.encode_exact(value)
 
 
 def hidden_name(name: str, policy: MaskingPolicy) -> str:

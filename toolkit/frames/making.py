@@ -10,37 +10,40 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toolkit import columns, paths
-from toolkit.ahead import one_ahead
+from toolkit.ahead import worked_ahead
 from toolkit.errors import InvalidOption, InvalidPath
 from toolkit.frames.cells import objects
 from toolkit.frames.documents import (
     FRONT,
     ORDER,
     Looked,
+    Parsed,
+    Unit,
     decoded,
+    document_columns,
     look,
     many_objects,
     masked_documents,
     masked_place,
     may_hide,
+    units,
 )
 from toolkit.frames.flat import Layout, Piece, flatten, flatten_place
 from toolkit.frames.hiding import hidden_in_texts, hidden_in_values, hidden_name, revealed_in, without_twins
 from toolkit.frames.kinds import INTEGER, TEXT, TIME, dtype_of
+from toolkit.frames.parsing import Parser
+from toolkit.frames.pieces import Exact, NotThisWay, pieces_of
+from toolkit.frames.veiling import Veil
 from toolkit.jsontexts import encode_texts
 from toolkit.masking import EVERYTHING, View
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from toolkit.masking import MaskingPolicy
     from toolkit.paths import Path
 
 DtypeBackend: TypeAlias = Literal["numpy_nullable", "pyarrow"]
-
-_AT_ONCE: Final = 1_000
-"""Documents decoded at a time: as Python objects they stay in the processor's cache until they are columns. Places are
-columns already."""
 
 JSON: Final = pa.json_(pa.string())
 """The Arrow type of a column whose values no other type holds as they are: JSON text, said to be so."""
@@ -85,7 +88,7 @@ def _swept_variables(
     if policy is not view.policy:
         shown = hidden_in_values(values, policy, lambda row, value: policy.mask(value, keys[row]))
         values = [old if view.shows(key) else new for old, new, key in zip(values, shown, keys, strict=True)]
-    column = hidden_in_texts(table.column("key"), policy, policy.text_trigger)
+    column = hidden_in_texts(table.column("key"), policy.mask_text, policy.text_trigger)
     return values, table.set_column(table.column_names.index("key"), "key", column)
 
 
@@ -109,6 +112,8 @@ class Flat:
         Which columns there are, as far as they were seen.
     secrets : set of str
         Texts that were found to be secret by their names.
+    parser : Parser or None
+        Makes columns of documents; None where those that are hidden in part and shown in part need a walk.
     """
 
     def __init__(
@@ -121,7 +126,9 @@ class Flat:
     ) -> None:
         self.layout: Layout = Layout() if before is None else before.layout
         self.secrets: set[str] = set() if before is None else before.secrets
+        self.parser: Parser | None = None if view.revealed else Parser()
         self._view = view
+        self._veil: Veil | None = None
         self._wanted = wanted
         self._history = history or asks_for_history(wanted)
         self._front: list[pa.Table] = []
@@ -138,21 +145,44 @@ class Flat:
         keep : bool, default True
             Whether they are rows of the table to come, or only say which columns it has.
         """
-        table = records.table
         if keep:
             self._front.append(records.front)
-            self._keys.append(_keys(table))
-        at_once = _AT_ONCE if columns.DATA in table.column_names else max(len(table), 1)
-        for start in range(0, len(table), at_once):
-            part = records.slice(start, at_once)
-            pieces = self._flatten(part)
-            self.layout.add(pieces)
-            if keep:
-                self._pieces.append((len(part.table), pieces))
+            self._keys.append(_keys(records.table))
+        for part in records.parts:
+            rows = part.table if isinstance(part, Unit) else part.source
+            for length, pieces in self._laid_out(part) if document_columns(rows) else ():
+                self.layout.add(pieces)
+                if keep:
+                    self._pieces.append((length, pieces))
 
-    def _flatten(self, part: Looked) -> dict[str, Piece]:
+    def _laid_out(self, part: Unit | Parsed) -> Iterator[tuple[int, dict[str, Piece]]]:
+        if isinstance(part, Unit):
+            yield len(part.table), self._flatten(part)
+            return
+        pieces = self._of_parsed(part)
+        if pieces is not None:
+            yield len(part.source), pieces
+            return
+        for unit in units(part.source, self._view):
+            yield len(unit.table), self._flatten(unit)
+
+    def _of_parsed(self, part: Parsed) -> dict[str, Piece] | None:
+        exact = Exact(part.texts, part.delicate)
+        places = [] if columns.DATA in part.source.column_names else document_columns(part.source)
+        try:
+            pieces = pieces_of(part.table, exact, of_places=bool(places), history=self._history)
+            if self._view.policy is None or part.hiding is None:
+                return pieces
+            if self._veil is None:
+                self._veil = Veil(self._view.policy, self.secrets, places)
+            return self._veil.over(pieces, exact, pc.indices_nonzero(part.hiding).to_pylist())
+        except NotThisWay:
+            return None
+
+    def _flatten(self, part: Unit) -> dict[str, Piece]:
         if columns.DATA in part.table.column_names:
-            return flatten(masked_documents(part, self._view, self.secrets), history=self._history)
+            documents = masked_documents(part, self._view, self.secrets, history=self._history)
+            return flatten(documents, history=self._history)
         pieces: dict[str, Piece] = {}
         for name in part.delicate:
             pieces |= flatten_place(name, masked_place(part, name, self._view, self.secrets))
@@ -215,7 +245,7 @@ def hidden_in_columns(made: dict[str, Any], view: View, secrets: Iterable[str]) 
             shown[name] = objects(hidden_in_values(column, policy))
         else:
             text = column.type == pa.string()
-            shown[name] = hidden_in_texts(column, policy, policy.sweep_trigger) if text else column
+            shown[name] = hidden_in_texts(column, policy.sweep_text, policy.sweep_trigger) if text else column
     return shown
 
 
@@ -326,7 +356,7 @@ def arrow_records(
 
 def _flat(parts: Iterable[pa.Table], view: View, flat: Flat) -> tuple[dict[str, Any], int]:
     with many_objects():
-        for part in one_ahead(parts, functools.partial(look, view=view)):
+        for part in worked_ahead(parts, functools.partial(look, view=view, parser=flat.parser)):
             flat.add(part)
         return flat.columns()
 
@@ -340,11 +370,12 @@ def _whole(parts: Iterable[pa.Table], view: View) -> tuple[dict[str, Any], int]:
     secrets: set[str] = set()
     masked = View(view.policy)
     with many_objects():
-        for part in one_ahead(parts, functools.partial(look, view=masked)):
+        for part in worked_ahead(parts, functools.partial(look, view=masked)):
             fronts.append(part.front)
             keys.append(_keys(part.table))
-            documents += masked_documents(part, masked, secrets)
-            real += masked_documents(part, EVERYTHING, secrets) if view.revealed else []
+            for unit in (unit for unit in part.parts if isinstance(unit, Unit)):
+                documents += masked_documents(unit, masked, secrets)
+                real += masked_documents(unit, EVERYTHING, secrets) if view.revealed else []
     front = pa.concat_tables(fronts)
     places = _places_in_order(pa.concat_tables(keys))
     made: dict[str, Any] = dict(zip(front.column_names, front.columns, strict=True))

@@ -20,11 +20,12 @@ from toolkit.masking.decisions import (
     segments_of,
     verdict_on,
 )
+from toolkit.masking.places import Place, Shape, hide_at, places_of
 from toolkit.masking.secret import HIDDEN
 from toolkit.masking.shapes import exempting
 from toolkit.masking.structure import Masker, stands_alone
 from toolkit.masking.sweep import Sweep, is_swept, texts_in
-from toolkit.masking.texts import find_spans
+from toolkit.masking.texts import find_spans, is_quiet
 from toolkit.masking.trigger import TEXT_TRIGGER, TRIGGER, own_trigger
 
 if TYPE_CHECKING:
@@ -196,10 +197,93 @@ class MaskingPolicy:
         try:
             return Masker(self._book, self._sweep, found).mask(value, named, path)
         except _FAILURES as error:
-            reason = type(error).__name__
-        what = "a value" if name is None else f"the value of {name!r}"
-        warnings.warn(f"{what} could not be looked at ({reason}); it is hidden", DataWarning, stacklevel=3)
-        return HIDDEN
+            return _hidden_for("a value" if name is None else f"the value of {name!r}", error)
+
+    def places(self, shape: Shape, *, of_places: bool = False) -> tuple[Place, ...] | None:
+        """Return what decides at the places of documents that have the same keys.
+
+        Parameters
+        ----------
+        shape : dict of str to shape
+            The keys of the documents, and below each the keys of the objects there; empty where values are.
+        of_places : bool, default False
+            Whether the keys at the top are the paths of places, which decide alone.
+
+        Returns
+        -------
+        tuple of Place or None
+            Each with all that lies in it where `whole`, else by itself. None when documents must be looked at whole.
+
+        Examples
+        --------
+        >>> found = MaskingPolicy().places({"vars": {"api_token": {}, "label": {}}})
+        >>> [(".".join(place.keys), place.verdict is not None) for place in found]
+        [('vars', False), ('vars.label', False), ('vars.api_token', True)]
+        """
+        return places_of(self._book, self._sweep, shape, of_places=of_places)
+
+    def mask_at(self, place: Place, value: Any, found: set[str]) -> Any:
+        """Do what `mask` does for a whole document, for the value at one of its places.
+
+        Parameters
+        ----------
+        place : Place
+            As `places` gives it.
+        value : JSON value
+            What lies there.
+        found : set of str
+            Filled with what `sensitive_texts` returns.
+
+        Returns
+        -------
+        JSON value
+            The same object when nothing was hidden.
+
+        Warns
+        -----
+        DataWarning
+            When it cannot be looked at; it is hidden then.
+
+        Examples
+        --------
+        >>> policy, found = MaskingPolicy(), set()
+        >>> place = next(place for place in policy.places({"vars": {"api_token": {}}}) if place.verdict)
+        >>> policy.mask_at(place, "FAKE-not-real-1", found), found
+        ('[hidden]', {'FAKE-not-real-1'})
+        """
+        try:
+            return hide_at(self._book, self._sweep, place, value, found)
+        except _FAILURES as error:
+            return _hidden_for(f"a value of {place.keys[-1]!r}", error)
+
+    def is_quiet(self, value: Any) -> bool:
+        """Tell by one quick look that nothing is hidden in a value, unless for a name above it.
+
+        Parameters
+        ----------
+        value : JSON value
+            As `mask_at` takes it.
+
+        Returns
+        -------
+        bool
+            False does not say that something is.
+
+        Examples
+        --------
+        >>> [MaskingPolicy().is_quiet(value) for value in ("two boxes short", 17, "password=FAKE-not-real", ["x"])]
+        [True, True, False, True]
+        """
+        if type(value) is str:
+            return not self.rules and is_quiet(value) and (self._sweep is None or not self._sweep.may_stand_in(value))
+        if type(value) is list:
+            # An option says what the next text is.
+            return all(type(one) is str and one[:1] != "-" and self.is_quiet(one) for one in value)
+        return isinstance(value, int | float)
+
+    def sweep_text(self, text: str) -> str:
+        """Do what `mask_text` does, for a text in which nothing is secret but what is swept."""
+        return text if self._sweep is None or not self._sweep.may_stand_in(text) else self.mask_text(text)
 
     def mask_text(self, text: str) -> str:
         """Return a text with what is secret in it replaced: by the look of its parts, and by JSON in it.
@@ -379,6 +463,11 @@ class MaskingPolicy:
                 f"; inside it, {' and '.join(kinds)} is hidden" if kinds else "; what is sensitive inside it is hidden"
             )
         return f"{name} is {text}."
+
+
+def _hidden_for(what: str, error: Exception) -> str:
+    warnings.warn(f"{what} could not be looked at ({type(error).__name__}); it is hidden", DataWarning, stacklevel=4)
+    return HIDDEN
 
 
 def _checked_rules(rules: object) -> tuple[tuple[str, str], ...]:

@@ -138,6 +138,12 @@ def _plan(book: Rulebook, path: tuple[str, ...], names: tuple[str, ...]) -> _Pla
     )
 
 
+def plan_of(book: Rulebook, path: tuple[str, ...], names: tuple[str, ...]) -> _Plan:
+    """Return what the keys of an object decide, given the names above it."""
+    # A wide object is a table of its own, whose keys no other object shares: it would only fill the cache.
+    return (_plan if len(names) <= WIDE else _plan.__wrapped__)(book, path, names)
+
+
 def stands_alone(book: Rulebook, above: tuple[str, ...], key: str, *, is_last: bool) -> bool:
     """Tell whether a key decides the same whatever stands beside it, or below it, in its object."""
     known = _field(key)
@@ -260,8 +266,7 @@ class Masker:
     def _members(self, value: Any, members: Mapping[Any, Any], path: tuple[str, ...]) -> _Frame:
         keys = tuple(members)
         names = tuple(map(str, keys))
-        # A wide object is a table of its own, whose keys no other object shares: it would only fill the cache.
-        plan = (_plan if len(keys) <= WIDE else _plan.__wrapped__)(self._book, path, names)
+        plan = plan_of(self._book, path, names)
         verdicts = self._record_verdicts(members, plan) if plan.may_be_record else plan.verdicts
         if isinstance(value, tuple):
             kind: Any = type(value)

@@ -142,6 +142,10 @@ class Sweep:
                 spans += self._around(text, found.start(), candidates)
         return spans
 
+    def may_stand_in(self, text: str) -> bool:
+        """Tell whether one of the texts stands in a text, or might once that is read as JSON."""
+        return "\\" in text or bool(self.spans(text))
+
     @staticmethod
     def _around(text: str, place: int, candidates: dict[tuple[int, int], set[str]]) -> Iterator[Span]:
         for (offset, length), secrets in candidates.items():

@@ -100,7 +100,7 @@ class ServiceBase:
             return table
         policy = self._sweeping(workflow_ids)
         for name in chosen:
-            column = hidden_in_texts(table.column(name), policy, policy.text_trigger)
+            column = hidden_in_texts(table.column(name), policy.mask_text, policy.text_trigger)
             table = table.set_column(table.column_names.index(name), name, column)
         return table
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from toolkit.storage.trace import Statement
 
-_BATCH_BYTES: Final = 4_000_000
+_BATCH_BYTES: Final = 8_000_000
 """How much of the server's answer makes a part, about: so that there is always one to work on while more comes."""
 
 _SNAPSHOT: Final = re.compile(r"[0-9A-F-]+")
