@@ -44,17 +44,23 @@ telling = st.sampled_from(
         "password",
     ]
 )
-numbers = st.sampled_from(
-    [0, 1, -1, 17, 2**53 + 1, 2**63 - 1, 2**63, 2**70, -0.0, 0.0, 0.5, 1.0, 1e16, 1e22, 0.1 + 0.2, 12345.678]
-) | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False)
+numbers = (
+    st.sampled_from(
+        [0, 1, -1, 17, 2**53 + 1, 2**63 - 1, 2**63, 2**70, -0.0, 0.0, 0.5, 1.0, 1e16, 1e22, 0.1 + 0.2, 12345.678]
+    )
+    | st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=False, allow_infinity=False)
+)
 texts = plain | telling | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=4)
 scalars = st.none() | st.booleans() | numbers | texts
-names = st.sampled_from(
-    ["a", "b", "c.d", "", '"', "from", "to", "name", "value", "key", "type", "label", "api_token", "password", "token"]
-    + ["token_count", "token_usage", "credentials", "webhook", "url", "customer_no", "plain", "z", f"seen {SECRET}", "é"]
-)
+NAMES = ["a", "b", "c.d", "", '"', "é", "z", "from", "to", "name", "value", "key", "type", "label", "url", "plain"]
+SENSITIVE = ["api_token", "password", "token", "token_count", "token_usage", "credentials", "webhook", "customer_no"]
+names = st.sampled_from([*NAMES, *SENSITIVE, f"seen {SECRET}"])
 members = st.recursive(
-    scalars | st.lists(scalars, max_size=3) | st.lists(st.none() | plain, max_size=3) | st.lists(st.integers(), max_size=2),
+    scalars
+    | st.lists(scalars, max_size=3)
+    | st.lists(st.none() | plain, max_size=3)
+    | st.lists(st.integers(), max_size=2),
     lambda inner: st.dictionaries(names, inner, max_size=4) | st.lists(inner, max_size=2),
     max_leaves=8,
 )
@@ -97,7 +103,8 @@ def _type(column: Any) -> str:
 
 
 def _values(column: Any) -> list[Any]:
-    return column.tolist() if isinstance(column, np.ndarray) else column.to_pylist()
+    found: list[Any] = column.tolist() if isinstance(column, np.ndarray) else column.to_pylist()
+    return found
 
 
 def same_columns(one: dict[str, Any], other: dict[str, Any]) -> None:
@@ -121,7 +128,9 @@ def check(written: Sequence[str | None], policy: MaskingPolicy | None, *, histor
 
 @settings(max_examples=400, deadline=None)
 @given(alike(), st.sampled_from(POLICIES), st.booleans())
-def test_documents_of_one_shape_give_the_same_columns(given: list[Any], policy: MaskingPolicy | None, history: bool) -> None:
+def test_documents_of_one_shape_give_the_same_columns(
+    given: list[Any], policy: MaskingPolicy | None, history: bool
+) -> None:
     check([jsonvalue.encode(one) for one in given], policy, history=history)
 
 
@@ -130,7 +139,81 @@ def test_documents_of_one_shape_give_the_same_columns(given: list[Any], policy: 
 @example([{"fields": {"a": {}}}, {"fields": {"a": {"b": 1}}}, {"fields": {"a": None}}, {"fields": {}}, {}], None)
 @example([{"vars": {"a": [None, 5]}}, {"vars": {"a": [1]}}, {"vars": {"a": []}}], None)
 @example([{"vars": {"a": 1}}, {"vars": {"a": 2.5}}, {"vars": {"a": 2**70}}], None)
+@example([{"vars": {"a": 2**53 + 1}}, {"vars": {"a": 0.5}}], None)
+@example([{"vars": {"name": "api_token", "value": SECRET}}, {"vars": {"name": "n", "value": "two"}}], POLICIES[1])
+@example([{"vars": {f"password={SECRET}": 1}}], POLICIES[1])
+@example([{"vars": {f"seen {SECRET}": 1}}], POLICIES[5])
+@example([{"vars": {"run": ["--password", "two boxes"]}}], POLICIES[1])
+@example([{"vars": {"run": [["password", "two boxes"]]}}], POLICIES[1])
+@example([{"vars": {"token_usage": {"input": 5}}}, {"vars": {"token_usage": {"input": SECRET}}}], POLICIES[1])
+@example([{"fields": {"plain": {"n": 1}}}, {"fields": {"plain": {"n": None}}}], POLICIES[2])
 @example([{"vars": {"credentials": {"user": "ada", "password": SECRET}}}, {"vars": {"credentials": {}}}], POLICIES[1])
 @example([{"vars": {"webhook": json.dumps({"url": SECRET})}}], POLICIES[1])
 def test_documents_of_any_shape_give_the_same_columns(given: list[Any], policy: MaskingPolicy | None) -> None:
     check([jsonvalue.encode(one) for one in given], policy)
+
+
+WRITTEN = [
+    '{"vars": {"a": 0.1000000000000000055}}',
+    '{"vars": {"a": 0.5}}',
+    '{"vars": {"a": 1.10, "b": [1e400]}}',
+    '{"vars": {"a": NaN}}',
+    '{"vars": {"a": -0}}',
+    '{"vars": {"a": 1e5}}',
+    '{"vars": {"a": 123456789012345678901234567890}}',
+    '{"vars": {"a": 1, "a": 2}}',
+    '{"vars":{"a":1}}{"vars":{"a":2}}',
+    '{"vars": {"a": "\\ud800"}}',
+    '{"vars": {"\\u0061": {"b": null}}}',
+    '{"vars": {"a": null}}',
+    '{"vars": {"a": {"b": 1}}}',
+    '{"vars": null}',
+    '{"vars":\n{"a": 1}}',
+    ' {"vars": {"a": 1}} ',
+    '{"history": [{"old": 1, "new": "x"}], "vars": {"a": 2}}',
+    '{"history": {"old": NaN}}',
+    '{"vars": {"a": [}]}}',
+    "{}",
+    "",
+    "null",
+    "[1]",
+    None,
+]
+
+
+@pytest.mark.filterwarnings("ignore:record:toolkit.errors.DataWarning")
+@settings(deadline=None, max_examples=200)
+@given(st.lists(st.sampled_from(WRITTEN), min_size=1, max_size=4))
+def test_texts_of_any_kind_give_the_same_columns(written: list[str | None]) -> None:
+    check(written, None)
+
+
+def test_what_can_be_read_at_once_is() -> None:
+    documents = [{"fields": {"n": n, "list": ["a"], "at": "2026-11-16"}, "vars": {"half": n / 2}} for n in range(9)]
+    assert check([json.dumps(one) for one in documents], POLICIES[1])
+
+
+def test_objects_with_few_keys_in_common_are_not_spread_over_columns() -> None:
+    written = [json.dumps({"vars": {f"key {row} {number}": row for number in range(20)}}) for row in range(200)]
+    assert Parser().parse(pa.array(written)) is None
+    check(written[:40], POLICIES[1])
+
+
+@pytest.mark.parametrize("text", ['{"a":' + "[" * 2000 + "]" * 2000 + "}", '{"a":' * 2000 + "1" + "}" * 2000])
+def test_deep_documents_are_left_to_the_reader_that_counts_levels(text: str) -> None:
+    assert Parser().parse(pa.array([text])) is None
+
+
+def test_a_parser_that_was_refused_again_and_again_is_not_asked() -> None:
+    parser = Parser()
+    mixed = pa.array(['{"a": 1}', '{"a": "x"}'])
+    assert [parser.parse(mixed) for _ in range(3)] == [None] * 3
+    assert parser.parse(pa.array(['{"a": 1}'])) is None
+
+
+def test_texts_that_look_like_times_stay_texts_in_every_part() -> None:
+    parser = Parser()
+    tables = [
+        parser.parse(pa.array([text])) for text in ('{"a": {"t": "2026-11-16"}}', '{"a": {"t": "later", "n": 1}}')
+    ]
+    assert [table and str(table.schema.field("a").type.field("t").type) for table in tables] == ["string", "string"]
