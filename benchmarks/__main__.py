@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 _PACKAGES = ("pandas", "pyarrow", "sqlalchemy", "psycopg", "adbc-driver-postgresql", "connectorx", "duckdb")
 
 
-_WRITING: Final = "writing"
-_NAMES: Final = (*(one.name for one in works.ALL), _WRITING)
+_APART: Final = ("writing", "changing")
+"""Modules that measure in their own way, and print their lines themselves."""
+
+_NAMES: Final = (*(one.name for one in works.ALL), *_APART)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -45,16 +47,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
             if comparison.name in chosen:
                 for line in comparisons.lines(comparison, databases, given.repeat):
                     print(line, flush=True)
-    if _WRITING in chosen:
-        _write(given)
+    for name in _APART:
+        if name in chosen:
+            _run_apart(name, given)
     print(f"load average at the end: {_load()}")
 
 
-def _write(given: argparse.Namespace) -> None:
-    """Let `benchmarks.writing` measure the other direction, and print its lines, in a process of its own."""
+def _run_apart(name: str, given: argparse.Namespace) -> None:
+    """Let a module of this package measure, and print its lines, in a process of its own."""
     options = ["--records", str(given.records), "--repeat", str(given.repeat)]
     options += ["--server", given.server] if given.server else []
-    subprocess.run([sys.executable, "-m", "benchmarks.writing", *options], check=True)  # noqa: S603 - this package
+    subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *options], check=True)  # noqa: S603 - this package
 
 
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -28,7 +28,7 @@ _FEW: Final = 2_500
 _VARIABLES: Final = 1_000
 """However many records there are: a read that hides secrets looks at the variables, too."""
 
-_COLUMNS: Final = (
+COLUMNS: Final = (
     "workflow_id, record_id, record_type, data, status, error_message, created_at, updated_at, processed_at"
 )
 
@@ -130,7 +130,7 @@ def _fill_postgresql(url: str, workflow_id: str, number: int, wanted: Data) -> N
     import psycopg  # noqa: PLC0415 - not needed where only SQLite is measured
 
     with psycopg.connect(url, autocommit=True) as connection, connection.cursor() as cursor:
-        with cursor.copy(f"COPY workflow_records ({_COLUMNS}) FROM STDIN") as copy:
+        with cursor.copy(f"COPY workflow_records ({COLUMNS}) FROM STDIN") as copy:
             for row in data.rows(number, secrets=wanted.secrets):
                 copy.write_row((workflow_id, *row))
         with cursor.copy("COPY workflow_memory (workflow_id, key, value) FROM STDIN") as copy:
@@ -141,10 +141,10 @@ def _fill_postgresql(url: str, workflow_id: str, number: int, wanted: Data) -> N
 
 
 def _fill_sqlite(url: str, workflow_id: str, number: int, wanted: Data) -> None:
-    marks = ", ".join("?" * (_COLUMNS.count(",") + 1))
+    marks = ", ".join("?" * (COLUMNS.count(",") + 1))
     with closing(sqlite3.connect(url)) as connection, connection:
         connection.executemany(
-            f"INSERT INTO workflow_records ({_COLUMNS}) VALUES ({marks})",  # noqa: S608 - nothing in it comes from outside
+            f"INSERT INTO workflow_records ({COLUMNS}) VALUES ({marks})",  # noqa: S608 - nothing in it comes from outside
             ((workflow_id, *map(_for_sqlite, row)) for row in data.rows(number, secrets=wanted.secrets)),
         )
         connection.executemany(

@@ -1,46 +1,69 @@
-"""Processes that are killed while they clear records, or undo it: afterwards everything has happened, or nothing.
+"""What is killed while records are cleared, or come back: afterwards everything has happened, or nothing.
 
     python -m benchmarks.killed DATABASE --rows 20000 --rounds 50
 
 works in the workflow `killed` of a database that has an archive, and prints how often which of the two was found. Each
-round kills one apply and one undo at a random moment, looks, and repeats what was killed.
+round kills one apply and one undo at a random moment, looks, and repeats what was killed. It is the process that makes
+the call that is killed; without DATABASE, a PostgreSQL server is started, and that one is killed instead.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import functools
 import os
 import random
 import signal
 import time
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+import psycopg
 import sqlalchemy as sa
 
 import toolkit
+from benchmarks import databases
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+Kill: TypeAlias = "Callable[[Callable[[], Any], float], object]"
+"""Makes a call, and ends it from outside so many seconds later."""
+
+_A_MOMENT: Final = 0.05
 
 
 def main() -> None:
     """Read the arguments and run."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("database")
+    parser.add_argument("database", nargs="?")
     parser.add_argument("--workflow", default="killed")
     parser.add_argument("--rows", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
-    with toolkit.connect(given.database) as service:
+    if given.database is not None:
+        _work(given, given.database, killed)
+        return
+    with databases.server() as url:
+        text = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        with toolkit.connect(text, create=True) as service:
+            service.setup_archive()
+        _work(given, text, functools.partial(server_killed, text))
+
+
+def _work(given: argparse.Namespace, database: str, kill: Kill) -> None:
+    with toolkit.connect(database) as service:
         records = ({"record_id": f"a_{n}", "fields.n": n, "vars.none": None} for n in range(given.rows))
         service.create_records(given.workflow, records)
-        found = run(service, given.workflow, given.rounds, random.Random(given.seed))  # noqa: S311 - no secret
+        found = run(service, given.workflow, given.rounds, random.Random(given.seed), kill)  # noqa: S311 - no secret
     print(", ".join(f"{what} {number}" for what, number in sorted(found.items())))
 
 
-def run(service: toolkit.UnifiedDataService, workflow_id: str, rounds: int, chance: random.Random) -> Counter[str]:
+def run(
+    service: toolkit.UnifiedDataService, workflow_id: str, rounds: int, chance: random.Random, kill: Kill
+) -> Counter[str]:
     """Kill an apply and an undo in each round; every assertion is about what is found then."""
     before = rows(service, workflow_id)
     plan = service.plan_clear(workflow_id, records="*")
@@ -48,13 +71,14 @@ def run(service: toolkit.UnifiedDataService, workflow_id: str, rounds: int, chan
     found: Counter[str] = Counter()
     for _ in range(rounds):
         plan = service.plan_clear(workflow_id, records="*")
-        killed(lambda plan=plan: plan.apply(expect=plan.total), chance.uniform(0, 1.2 * lasts[0]))
+        apply, undo = functools.partial(plan.apply, expect=plan.total), functools.partial(service.undo, plan.id)
+        kill(apply, chance.uniform(0, 1.2 * lasts[0]))
         found[f"apply: {look(service, workflow_id, plan, before)}"] += 1
-        repeated(lambda plan=plan: plan.apply(expect=plan.total), plan.id)
+        repeated(apply, plan.id)
         check(look(service, workflow_id, plan, before) == "done", "a repeated apply did not end it")
-        killed(lambda plan=plan: service.undo(plan.id), chance.uniform(0, 1.2 * lasts[1]))
+        kill(undo, chance.uniform(0, 1.2 * lasts[1]))
         found[f"undo: {'nothing' if look(service, workflow_id, plan, before) == 'done' else 'done'}"] += 1
-        repeated(lambda plan=plan: service.undo(plan.id), plan.id)
+        repeated(undo, plan.id)
         check(look(service, workflow_id, plan, before) == "undone", "a repeated undo did not end it")
     return found
 
@@ -68,6 +92,30 @@ def killed(call: Callable[[], Any], after: float) -> int:
     time.sleep(after)
     os.kill(child, signal.SIGKILL)
     return os.waitpid(child, 0)[1]
+
+
+def server_killed(url: str, call: Callable[[], Any], after: float) -> None:
+    """Make a call in a child process, and kill the server so many seconds later.
+
+    When one of its processes is killed, a server ends all the others at once and starts again, as after a crash.
+    """
+    # With a session of its own, which ends with the server.
+    with contextlib.suppress(psycopg.OperationalError), psycopg.connect(url) as connection:
+        number = connection.info.backend_pid
+        child = os.fork()
+        if child == 0:
+            try:
+                call()
+            except toolkit.ToolkitError:
+                os._exit(1)
+            os._exit(0)
+        time.sleep(after)
+        os.kill(number, signal.SIGKILL)
+        os.waitpid(child, 0)
+    while True:
+        with contextlib.suppress(psycopg.OperationalError), psycopg.connect(url):
+            return
+        time.sleep(_A_MOMENT)
 
 
 def took(call: Callable[[], Any]) -> float:

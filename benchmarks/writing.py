@@ -148,9 +148,14 @@ def _postgresql(url: str, given: Given, repeat: int) -> None:
         _compare("PostgreSQL, upsert of new", Side(hand.empty, upsert), copied, "a bare COPY", 1.8, repeat)
         _compare("PostgreSQL, upsert over all", Side(hand.fill, upsert), copied, "a bare COPY", 1.8, repeat)
         few = given.rows[:ROWS_ONE_BY_ONE]
-        single = Side(hand.empty, lambda: hand.one_by_one(few), len(given.rows) / len(few))
+        share = len(given.rows) / len(few)
         create = Side(hand.empty, lambda: service.create_records(WORKFLOW, given.documents))
-        _compare("PostgreSQL, create_records", create, single, "one upsert per row", 1 / 15, repeat)
+        for words, by_hand in (
+            ("one upsert per row, each committed", hand.one_after_another),
+            ("one upsert per row, all in one transaction", hand.one_by_one),
+        ):
+            single = Side(hand.empty, lambda work=by_hand: work(few), share)  # type: ignore[misc]
+            _compare("PostgreSQL, create_records", create, single, words, 1 / 15, repeat)
         labels = {row[1]: f"label {place}" for place, row in enumerate(given.rows[:PATCHES])}
         patches = {name: {"vars.label": label} for name, label in labels.items()}
         ours = Side(hand.fill, lambda: service.update_records(WORKFLOW, patches))
@@ -191,6 +196,11 @@ class ByHand:
         ):
             for start in range(0, len(self._payload), _MEGABYTE):
                 channel.write(self._payload[start : start + _MEGABYTE])
+
+    def one_after_another(self, rows: list[Row]) -> None:
+        """Upsert one row after another, each in a transaction of its own, as separate calls do."""
+        for row in rows:
+            self._connection.execute(_UPSERT, row)
 
     def one_by_one(self, rows: list[Row]) -> None:
         """Upsert one row after another, in one transaction."""

@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 import toolkit
+from tests.changing import rows
 
 Service = toolkit.UnifiedDataService
 Execute = Callable[..., None]
@@ -69,16 +70,6 @@ def filled(weak: Service, workflow_id: str) -> str:
     weak.set_variables(workflow_id, VARIABLES)
     run(weak, "UPDATE workflow_memory SET value = NULL WHERE key = 'sql'")
     return workflow_id
-
-
-def rows(service: Service) -> dict[str, list[tuple[str | None, ...]]]:
-    """Every column of every row of both tables, as the database writes it."""
-    found = {}
-    with service.database.read() as connection:
-        for table in (service.database.tables.variables, service.database.tables.records):
-            texts = [sa.cast(column, sa.Text) for column in table.columns]
-            found[table.name] = sorted((tuple(row) for row in connection.execute(sa.select(*texts))), key=repr)
-    return found
 
 
 def run(service: Service, statement: str) -> None:

@@ -11,8 +11,11 @@ import json
 import logging
 import pickle
 import re
+import socket
 import subprocess
 import sys
+import tempfile
+import threading
 import traceback
 import uuid
 import warnings
@@ -20,6 +23,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
+from unittest.mock import MagicMock
 from urllib.parse import quote, quote_plus
 
 import nbclient
@@ -34,7 +38,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 import toolkit
-from toolkit import analysis, cli, demo, notebook, plots
+from toolkit import analysis, cli, demo, frames, notebook, plots
 from toolkit.cache import CachedDataService
 from toolkit.legacy import VariableManagementService
 from toolkit.masking import HIDDEN
@@ -318,16 +322,21 @@ def reads(service: toolkit.UnifiedDataService, seeded: Seeded) -> Calls:
         "list_workflows": service.list_workflows,
         "runs": service.runs,
         "changes": lambda: service.changes(one),
+        "another policy": lambda: service.with_masking(toolkit.MaskingPolicy(extra=("n",))).query_records(one),
         "validated": lambda: service.validate_records(one, {"additionalProperties": False, "maxProperties": 0}),
         "validated variables": lambda: service.validate_variables(one, {"*": False}),
     }
+
+
+# What takes no frame of records: parts of a comparison, which is looked at as a whole.
+PASSED_OVER: Final = {"RunDiff", "compare", "canonical", "differ", "masked"}
 
 
 def conclusions(service: toolkit.UnifiedDataService, seeded: Seeded) -> Calls:
     one, other = seeded.id, seeded.other
     frame, report = service.query_records(one), service.report(one)
     of_variables, failures = service.get_all_variables(one), service.failures(one)
-    names = [name for name in analysis.__all__ if name not in {"RunDiff", "compare", "canonical", "differ", "masked"}]
+    names = [name for name in analysis.__all__ if name not in PASSED_OVER]
     single = {f"analysis.{name}": partial(_analysed, getattr(analysis, name), frame, of_variables) for name in names}
     return {
         **single,
@@ -379,14 +388,108 @@ def plans(service: toolkit.UnifiedDataService, seeded: Seeded) -> Calls:
 
 
 def writes(service: toolkit.UnifiedDataService, seeded: Seeded) -> Calls:
-    """Calls whose arguments hold no secret, or return what they wrote."""
-    one, canaries = seeded.id, seeded.canaries
+    """Calls that write, and return what they wrote or how much; those that leave less behind come last."""
+    one, canaries, known = seeded.id, seeded.canaries, seeded.known
+    shaped, kept = canaries.shaped("an id that is given"), {"vars": {"password": canaries.named("given")}}
+    stuck = [{"record_id": f"{name}_{part}", "status": "processing"} for name, part in (("e", shaped), ("f", known))]
+    array = [{"api_token": canaries.named("an element")}, f"uses {shaped}"]
     return {
         "set_variable": lambda: service.set_variable(one, "api_token", canaries.named("variable: by name")),
+        "set_variable, key": lambda: service.set_variable(one, f"used {shaped}", 1, reason=f"after {shaped}"),
         "set_variable, stale": lambda: service.set_variable(one, "animals", ["ant"]),
+        "set_variables": lambda: service.set_variables(one, {"api_token": canaries.named("variable: by name")}),
+        "create_record": lambda: service.create_record(one, f"g_{shaped}", data=kept),
+        "create_records": lambda: service.create_records(one, [*stuck, {"record_id": "h_1", "data": kept}]),
         "update_record": lambda: service.update_record(one, "c_3", {"vars.api_token": canaries.named("vars: by name")}),
+        "update_record, path": lambda: service.update_record(one, f"g_{shaped}", {f'vars."used {shaped}"': 1}),
+        "update_records": lambda: service.update_records(one, {"c_3": {"vars.password": canaries.named("given")}}),
+        "requeue_stuck": lambda: service.requeue_stuck(one, older_than="0s"),
+        "convert_array_to_records": lambda: service.convert_array_to_records(one, array, run_id=shaped),
         "iterate_records": lambda: service.iterate_records(one, "c_*", body=lambda _: None, statuses="complete"),
-        "retry_failed": lambda: service.retry_failed(one, "d_*"),
+        "iterate_records, failed": lambda: service.iterate_records(one, "h_*", body=_failing(known)),
+        "retry_failed": lambda: service.retry_failed(one, "d_*", reason=f"after {shaped}"),
+        "import_junit": lambda: _imported(service.import_junit, known, shaped),
+        "import_results": lambda: _imported(service.import_results, known, shaped),
+        "find_iterate_references": lambda: service.find_iterate_references(one, "animals"),
+        "setup_archive": service.setup_archive,
+        "cleanup_iteration_variables": lambda: service.cleanup_iteration_variables(one, [28]),
+        "delete_record": lambda: service.delete_record(one, f"f_{known}", reason=f"it named {known}"),
+        "delete_variable": lambda: service.delete_variable(one, f"used {shaped}"),
+        "undo_last": lambda: service.undo_last(one),
+        "delete_all_records": lambda: service.delete_all_records(one),
+        "changes": service.changes,
+        # What only a variable told is known as long as it is there.
+        "clear_all_variables": lambda: service.clear_all_variables(one),
+    }
+
+
+def _failing(secret: str) -> Callable[[Any], Any]:
+    def body(_: Any) -> Any:
+        raise ValueError(f"login with password={secret}")
+
+    return body
+
+
+def _imported(call: Callable[..., Any], known: str, shaped: str) -> Any:
+    with tempfile.TemporaryDirectory() as folder:
+        for name in (f"{shaped}.xml", "broken.xml"):
+            failure = f'<failure message="password={known}">{shaped}</failure>'
+            text = f'<testsuite name="s"><testcase name="{shaped}">{failure}</testcase></testsuite>'
+            Path(folder, name).write_text(text[: -1 if name == "broken.xml" else None])
+        paths = sorted(map(str, Path(folder).iterdir()))
+        return call(paths, run=f"run {shaped}", replace=True, create_workflow=True)
+
+
+def of_workflow(service: toolkit.UnifiedDataService, seeded: Seeded) -> Calls:
+    """Every call of a workflow by its own name."""
+    canaries, shaped = seeded.canaries, seeded.canaries.shaped("an id that is given")
+    wf, secret = service.workflow(seeded.id), seeded.canaries.named("given")
+    frame = wf.records()
+    return {
+        "workflow": lambda: wf,
+        "variables": wf.variables,
+        "get": lambda: [wf.get(key) for key in variables(canaries, seeded.known)],
+        "records": lambda: wf.records(columns="all"),
+        "count": lambda: wf.count(by=["status", "record_type"]),
+        "iterations": wf.iterations,
+        "validate_variables": lambda: wf.validate_variables({"*": False}),
+        "validate_records": lambda: wf.validate_records({"maxProperties": 0}),
+        "report": lambda: wf.report().to_html(),
+        "stats": wf.stats,
+        "data": wf.data,
+        "changes": wf.changes,
+        "failures": wf.failures,
+        "compare": lambda: wf.compare(seeded.other),
+        "plan_clear": lambda: wf.plan_clear(everything=True),
+        "plan_update": lambda: wf.plan_update(frame.assign(**{"vars.label": "x"}), before=frame),
+        "set": lambda: wf.set("api_token", secret),
+        "create_record": lambda: wf.create_record(f"g_{shaped}", data={"vars": {"password": secret}}),
+        "create_records": lambda: wf.create_records([{"record_id": f"h_{seeded.known}", "status": "processing"}]),
+        "update_record": lambda: wf.update_record("c_3", {"vars.api_token": secret}),
+        "update_records": lambda: wf.update_records({"c_3": {"vars.api_token": secret}}),
+        "requeue_stuck": lambda: wf.requeue_stuck(older_than="0s"),
+        "iterate_records": lambda: wf.iterate_records("h_*", body=_failing(seeded.known)),
+        "retry_failed": lambda: wf.retry_failed("d_*"),
+        "delete_record": lambda: wf.delete_record(f"g_{shaped}"),
+        "delete_variable": lambda: wf.delete_variable("api_token"),
+        "undo": wf.undo,
+    }
+
+
+def of_a_name(service: toolkit.UnifiedDataService, seeded: Seeded) -> Calls:
+    """Calls about a workflow whose name, and where names are ids whose id, is a secret's."""
+    one = seeded.named
+    return {
+        "workflow": lambda: service.workflow(one),
+        "variables": lambda: service.get_all_variables([one, seeded.id]),
+        "records": lambda: service.query_records([one, seeded.id]),
+        "data": lambda: service.get_data(one),
+        "data as dict": lambda: service.get_data(one).to_dict(),
+        "stats": lambda: service.get_stats(one),
+        "report": lambda: service.report(one),
+        "report as HTML": lambda: service.report(one).to_html(),
+        "report with a title": lambda: service.report(seeded.id, title=f"of {one}").to_markdown(),
+        "list_workflows": service.list_workflows,
     }
 
 
@@ -397,7 +500,33 @@ def errors(service: toolkit.UnifiedDataService, seeded: Seeded, tmp_path: Path) 
     report.write_text(f"<testsuite><testcase name='a'><failure message='password={known}'")
     document = {"vars": {"password": secret}}
     written = {"record_id": "new", "data": document, "error_message": f"password={known}"}
+    shaped, of_variable = seeded.canaries.shaped("given name"), seeded.known
+    ids = [f"b_{of_variable}", f"a_{seeded.canaries.shaped('record_id')}"]
+    rows = [{"record_id": name} for name in ids]
+    key = f"used {shaped}"
     return {
+        **{f"is there: {name}": partial(service.create_record, one, name, mode="create") for name in ids},
+        "are there": lambda: service.create_records(one, rows),
+        "are twice there": lambda: service.create_records(one, [*rows, *rows], mode="upsert"),
+        "are not there": lambda: service.create_records(one, [{"record_id": f"no {shaped}"}], mode="update"),
+        "is not there, by name": lambda: service.update_record(one, f"no {of_variable}", {"vars.n": 1}),
+        "are not there, by name": lambda: service.update_records(one, {f"no {shaped}": {"vars.n": 1}}),
+        "a mask, by name": lambda: service.create_records(one, [{**rows[0], "vars.x": HIDDEN}], mode="upsert"),
+        "a mask, by path": lambda: service.update_record(one, ids[0], {f'vars."used {shaped}"': HIDDEN}),
+        "a mask, by key": lambda: service.set_variable(one, key, HIDDEN),
+        "masks, by key": lambda: service.set_variables(one, {f"of {of_variable}": HIDDEN}),
+        "no JSON, by key": lambda: service.set_variable(one, key, object()),
+        "not in the schema, by key": lambda: service.set_variable(one, key, 1, {"type": "string"}),
+        "key twice": lambda: service.set_variables(one, pd.DataFrame({"key": [key, key], "value": [1, 2]})),
+        "no variable": lambda: service.iterate_records(one, over=f"{shaped} list", body=print),
+        "no array": lambda: service.iterate_records(one, over="api_token", body=print),
+        "bad type": lambda: service.update_record(one, "c_3", {"retry_count": f"of {shaped}"}),
+        "bad status": lambda: service.update_record(one, "c_3", {"status": [shaped]}),
+        "bad document": lambda: service.create_record(one, "new", data=secret),  # type: ignore[arg-type]
+        "another array": lambda: [service.convert_array_to_records(one, [n], run_id=shaped) for n in (1, 2)],
+        "a run that is there": lambda: [_imported(partial(_once, service), known, shaped) for _ in range(2)],
+        "no workflow of a name": lambda: service.workflow(f"nobody {shaped}"),
+        "near a key": lambda: service.iterate_records(one, over=f"{shaped}.lis", body=print),
         "is there": lambda: service.create_record(one, "c_3", data=document, mode="create"),
         "many are there": lambda: service.create_records(one, [{**written, "record_id": "c_3"}]),
         "is not there": lambda: service.update_record(one, "nothing", {"vars.password": secret}),
@@ -418,6 +547,10 @@ def errors(service: toolkit.UnifiedDataService, seeded: Seeded, tmp_path: Path) 
         "no driver": lambda: toolkit.connect(f"nosuch://app:{known}@127.0.0.1/app"),
         "a parameter": lambda: toolkit.connect(f"postgresql://127.0.0.1:1/app?password={known}"),
     }
+
+
+def _once(service: toolkit.UnifiedDataService, paths: Any, **options: Any) -> Any:
+    return service.import_junit(paths, **{**options, "replace": False})
 
 
 def refused(service: toolkit.UnifiedDataService, seeded: Seeded) -> Calls:
@@ -448,7 +581,10 @@ def test_a_canary_is_found_in_every_form(write: Callable[[str], str]) -> None:
             assert canaries.seen_in(f"before {encoded} after")
 
 
-@pytest.mark.parametrize("group", [reads, conclusions, plans, writes], ids=lambda group: group.__name__)
+GROUPS: Final = (reads, conclusions, plans, writes, of_workflow, of_a_name)
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.__name__)
 def test_nothing_that_is_shown_holds_a_secret(
     service: toolkit.UnifiedDataService,
     seeded: Seeded,
@@ -465,6 +601,83 @@ def test_nothing_that_is_shown_holds_a_secret(
     leaks["log"] = seeded.canaries.seen_in(caplog.text)
     leaks["output"] = seeded.canaries.seen_in("".join(capfd.readouterr()))
     assert {name: seen for name, seen in leaks.items() if seen} == {}
+
+
+def called(group: Callable[[Any, Any], Calls]) -> set[str]:
+    """Return the names of the service that the calls of a group go to, without a database."""
+    service, seeded = MagicMock(), MagicMock(canaries=Canaries(), known="known", id="one", other="other", named="named")
+    for call in group(service, seeded).values():
+        # What a stand-in gives back is no frame and no plan; that the call was made is what counts.
+        with contextlib.suppress(Exception):
+            call()
+    return {name.partition(".")[0].partition("(")[0] for name, _, _ in service.mock_calls}
+
+
+# The service is closed by every test, and the trace is looked at together with what it traced.
+OTHERWISE: Final = {"close", "trace"}
+
+
+def test_every_public_call_of_the_service_is_looked_at() -> None:
+    public = {name for name in dir(toolkit.UnifiedDataService) if not name.startswith("_")}
+    assert public - OTHERWISE == set().union(*map(called, GROUPS[:4])) & public
+
+
+def test_every_public_call_of_a_workflow_is_looked_at(service: toolkit.UnifiedDataService, seeded: Seeded) -> None:
+    public = {name for name in dir(toolkit.Workflow) if not name.startswith("_")}
+    assert public == set(of_workflow(service, seeded)) - {"workflow"}
+
+
+def test_every_plot_is_looked_at() -> None:
+    made = {name for name, member in vars(plots).items() if getattr(member, "__module__", "") == plots.__name__}
+    looked_at = set(re.findall(r"plots\.(\w+)\(", Path(__file__).read_text(encoding="utf-8")))
+    assert {name for name in made if name.islower() and name[0] != "_"} <= looked_at
+
+
+class Echo:
+    """A server that refuses every password, and repeats it: worse than any real one."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            with connection, contextlib.suppress(OSError):
+                self._refuse(connection)
+
+    @staticmethod
+    def _refuse(connection: socket.socket) -> None:
+        # A request for encryption is 8 bytes long, and is answered by "no".
+        while len(connection.recv(4096)) == 8:
+            connection.sendall(b"N")
+        connection.sendall(b"R" + (8).to_bytes(4) + (3).to_bytes(4))
+        password = connection.recv(4096)[5:].rstrip(b"\0")
+        said = (
+            b"SFATAL\0VFATAL\0C28P01\0Mpassword authentication failed: " + password + b"\0Dit was " + password + b"\0\0"
+        )
+        connection.sendall(b"E" + (len(said) + 4).to_bytes(4) + said)
+
+    def close(self) -> None:
+        self._listener.close()
+
+
+def test_a_wrong_password_is_not_told_even_where_the_server_repeats_it(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    canaries, server = Canaries(), Echo()
+    password = canaries.plain("password")
+    urls = [f"me:{password}@127.0.0.1:{server.port}/app", f"me@127.0.0.1:{server.port}/app?password={password}"]
+    calls = {url: partial(toolkit.connect, f"postgresql://{url}") for url in urls}
+    assert told(calls, canaries) == {}
+    for url in urls:
+        with pytest.raises(toolkit.ConnectionFailed, match="password"):
+            toolkit.connect(f"postgresql://{url}")
+    server.close()
+    assert canaries.seen_in(caplog.text) == []
 
 
 def test_no_error_and_no_log_tells_a_secret(
@@ -516,6 +729,9 @@ def test_a_broken_value_is_not_told(
     assert told(reads(service, seeded), seeded.canaries) == {}
 
 
+WITHOUT_DATABASE: Final = ("scan-notebook", "grants")
+
+
 def test_no_command_prints_a_secret(
     database_url: str,
     service: toolkit.UnifiedDataService,
@@ -528,18 +744,37 @@ def test_no_command_prints_a_secret(
     failure = f'<failure message="password={seeded.known}">{seeded.canaries.shaped("in a report")}</failure>'
     Path("junit.xml").write_text(f'<testsuite name="s"><testcase name="t">{failure}</testcase></testsuite>')
     Path("broken.xml").write_text(f"<testsuite><testcase name='password={seeded.known}'")
+    book = [*(str(made) for made in variables(seeded.canaries, seeded.known).values()), f"password = {seeded.known!r}"]
+    output = {"output_type": "display_data", "data": {"application/json": variables(seeded.canaries, seeded.known)}}
+    cell = {"cell_type": "code", "source": "\n".join(book), "outputs": [output]}
+    Path("secrets.ipynb").write_text(json.dumps({"nbformat": 4, "cells": [cell]}))
+    Path("broken.ipynb").write_text(f'{{"password": "{seeded.known}')
+    change = str(service.changes(seeded.id)["id"].iloc[0])
+    taken = ["--id", f"b_{seeded.known}", "--reason", f"it named {seeded.known}", "--yes", "--expect", "1"]
     commands: dict[str, list[list[str]]] = {
+        "changes": [[], ["nightly"], ["nowhere"]],
+        "undo": [[change], ["nothing"]],
+        "clear": [
+            ["nightly", "--everything", "--dry-run"],
+            ["nightly", "--records", "a_*", "--dry-run"],
+            ["nightly", *taken],
+            ["nightly", *taken],
+            ["nightly"],
+        ],
         "workflows": [[]],
         "stats": [["nightly"], ["for AKIAFAKE00"], ["run"]],
         "report": [["nightly", "-o", "nightly.html"], ["weekly"], ["run"], ["nowhere"]],
         "import junit": [["junit.xml", "--run", "run", "--create-workflow"], ["broken.xml", "--run", "other"]],
         "demo": [],
+        "scan-notebook": [["secrets.ipynb"], ["broken.ipynb"], ["."]],
+        "grants": [["--role", "analyst", "--level", level] for level in ("read", "clean", "purge")],
     }
     assert set(commands) == set(_commands(cli.app))
     for name, calls in reversed(commands.items()):
         for arguments in calls:
             for url in (database_url, f"postgresql://app:{seeded.canaries.plain('an address')}@127.0.0.1:1/app"):
-                monkeypatch.setattr(sys, "argv", ["toolkit", *name.split(), *arguments, "--url", url])
+                target = [] if name in WITHOUT_DATABASE else ["--url", url]
+                monkeypatch.setattr(sys, "argv", ["toolkit", *name.split(), *arguments, *target])
                 with contextlib.suppress(SystemExit):
                     cli.main()
     pages = "".join(path.read_text(encoding="utf-8") for path in tmp_path.glob("*.html"))
@@ -592,15 +827,40 @@ def test_a_cache_and_a_pickle_hold_no_secret(service: toolkit.UnifiedDataService
 def test_reveal_gives_every_secret_back_exactly(service: toolkit.UnifiedDataService, seeded: Seeded) -> None:
     one, made = seeded.id, variables(seeded.canaries, seeded.known)
     assert service.get_variable(one, "all", reveal=True) == made
-    for row in records(seeded.canaries, seeded.known)[:3]:
-        read = service.get_record(one, row["record_id"], reveal=True)
+    assert {key: service.get_variable(one, key, reveal=True) for key in made} == made
+    of_variables = service.get_all_variables(one, reveal=True)
+    assert dict(zip(of_variables["key"], of_variables["value"], strict=True)) == made
+    assert service.get_data(one, reveal=True).to_dict()["global"] == made
+    given = {row["record_id"]: row for row in records(seeded.canaries, seeded.known)}
+    documents = {
+        row["record_id"]: row for row in frames.to_dicts(service.query_records(one, flatten=False, reveal=True))
+    }
+    assert documents.keys() == given.keys()
+    for name, row in given.items():
+        read = service.get_record(one, name, reveal=True)
         assert read is not None
-        assert {name: read[name] for name in row if name in read} == {name: row[name] for name in row if name in read}
+        for whole in (read, documents[name]):
+            assert {part: whole[part] for part in row if part in whole} == {
+                part: row[part] for part in row if part in whole
+            }
+
+
+def test_reveal_gives_every_secret_back_in_columns(service: toolkit.UnifiedDataService, seeded: Seeded) -> None:
+    one, canaries = seeded.id, seeded.canaries
     frame = service.query_records(one, columns="all", reveal=True)
-    assert frame["fields.api_token"][0] == seeded.canaries.named("fields: by name")
-    assert (
-        service.query_records(one, reveal=["fields.api_token"])["fields.api_token"][0] == frame["fields.api_token"][0]
-    )
+    for part in ("fields", "vars", "targets"):
+        row = frame[frame["record_type"] == canaries.shaped("record_type")].iloc[0]
+        assert row[f"{part}.api_token"] == canaries.named(f"{part}: by name")
+        assert row[f"{part}.passcode"] == canaries.number(f"{part}: number")
+        assert row[f"{part}.smtp.password"] == canaries.named(f"{part}: nested")
+        assert row[f"{part}.text"] == f"uses {canaries.shaped(f'{part}: text')} today"
+    # What a text can hold stands in it as it was given; a canary in every place but those that tables do not have.
+    everything = repr(frames.to_dicts(frame)) + repr(list(frame.columns))
+    places = [place for place in canaries.places.values() if place.partition(":")[0] in {"fields", "vars", "targets"}]
+    assert len(places) == 3 * 17
+    assert set(places) <= set(canaries.seen_in(everything))
+    some = service.query_records(one, reveal=["fields.api_token"])
+    assert list(some["fields.api_token"].dropna()) == list(frame["fields.api_token"].dropna())
 
 
 def test_programs_of_old_read_plainly_and_show_nothing_in_prompts(

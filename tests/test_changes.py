@@ -12,23 +12,12 @@ import pytest
 import sqlalchemy as sa
 
 import toolkit
+from tests.changing import rows
 from toolkit import changes
 from toolkit.profiles import Profile
 
 Service = toolkit.UnifiedDataService
 NewWorkflow = Callable[[str], str]
-Rows = dict[str, list[tuple[str | None, ...]]]
-
-
-def rows(service: Service) -> Rows:
-    """Every column of every row of both tables, as the database writes it: what undo must bring back."""
-    found: Rows = {}
-    with service.database.read() as connection:
-        for table in (service.database.tables.variables, service.database.tables.records):
-            texts = [sa.cast(column, sa.Text) for column in table.columns]
-            result = connection.execute(sa.select(*texts))
-            found[table.name] = sorted((tuple(row) for row in result), key=repr)
-    return found
 
 
 def names(service: Service, workflow_id: str) -> tuple[set[str], set[str]]:

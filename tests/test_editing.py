@@ -13,11 +13,10 @@ import pytest
 import sqlalchemy as sa
 
 import toolkit
+from tests.changing import rows
 from toolkit import states
 from toolkit.changes import same
 from toolkit.model import NULL
-from toolkit.storage import digests
-from toolkit.storage.planned import PlannedRows
 
 Service = toolkit.UnifiedDataService
 
@@ -49,21 +48,9 @@ def filled(service: Service, workflow_id: str) -> str:
     return workflow_id
 
 
-def rows(service: Service) -> list[tuple[str | None, ...]]:
-    table = service.database.tables.records
-    texts = [sa.cast(column, sa.Text) for column in table.columns]
-    with service.database.read() as connection:
-        return sorted((tuple(row) for row in connection.execute(sa.select(*texts))), key=repr)
-
-
 def read(service: Service, workflow_id: str, **options: Any) -> pd.DataFrame:
-    """Read a frame that remembers the states of its rows, as reads of the service do."""
-    frame = service.query_records(workflow_id, **options)
-    planned = PlannedRows(service.archive, service.database.tables.records, workflow_id)
-    with service.database.read() as connection:
-        digests.prepare(connection)
-        found = connection.execute(sa.select(planned.name, planned.read_state).where(planned.mine)).all()
-    return states.remember(frame, workflow_id, [name for name, _ in found], [number for _, number in found])
+    frame: pd.DataFrame = service.query_records(workflow_id, **options)
+    return frame
 
 
 def documents(service: Service, workflow_id: str) -> dict[str, Any]:
@@ -326,16 +313,130 @@ def _steps(service: Service, workflow_id: str, frame: pd.DataFrame, number: int)
 
 
 def test_a_read_state_is_moved_by_every_column(service: Service, filled: str) -> None:
-    planned = PlannedRows(service.archive, service.database.tables.records, filled)
-    state = sa.select(planned.read_state).where(planned.name == "a_1", planned.mine)
-    texts = {"status": "''", "error_message": "''", "retry_count": "7", "data": "'{}'", "record_type": "'x'"}
-    seen = set()
-    for name, text in texts.items():
-        with service.database.write() as connection:
-            digests.prepare(connection)
-            seen.add(connection.scalar(state))
-            assert connection.scalar(state) in seen
-            connection.execute(sa.update(planned.table).where(planned.mine).values({name: sa.text(text)}))
-            seen.add(connection.scalar(state))
-    assert len(seen) == len(texts) + 1
-    assert all(isinstance(each, int) and -(2**63) <= each < 2**63 for each in seen)
+    table = service.database.tables.records
+    reads: list[dict[str, Any]] = [{}, {"columns": "all"}, {"columns": ["record_id", "fields.n"]}, {"limit": 3}]
+    for number, options in enumerate(reads):
+        texts = dict.fromkeys(("status", "error_message", "record_type", "iteration_node_alias"), f"'{number}'")
+        seen = {state_of(service, filled, **options)}
+        for name, text in {**texts, "retry_count": f"{number + 5}", "data": f"'[{number}]'"}.items():
+            assert state_of(service, filled, **options) in seen
+            with service.database.write() as connection:
+                connection.execute(sa.update(table).values({name: sa.text(text)}))
+            seen.add(state_of(service, filled, **options))
+        assert len(seen) == len(texts) + 3, options
+        assert all(isinstance(each, int) and -(2**63) <= each < 2**63 for each in seen)
+
+
+def state_of(service: Service, workflow_id: str, **options: Any) -> int:
+    state = states.recall(service.query_records(workflow_id, **options))
+    assert state is not None
+    return state.by_name()["a_1"]
+
+
+def test_the_history_is_part_of_the_state_of_a_read_that_leaves_it_out(service: Service, filled: str) -> None:
+    frame = service.query_records(filled)
+    assert "history" not in frame
+    service.update_record(filled, "a_1", {"history[+]": {"action": "looked at"}})
+    with service.database.write() as connection:
+        connection.execute(sa.text("UPDATE workflow_records SET updated_at = created_at"))
+    plan = service.plan_update(filled, frame.assign(**{"vars.x": frame["record_id"].map({"a_1": 1})}))
+    assert plan.conflicts == {"a_1": "changed since it was read"}
+
+
+def test_many_records_of_chosen_columns_remember_which_version_was_read(service: Service, new_workflow: Any) -> None:
+    workflow_id = new_workflow("many")
+    service.create_records(workflow_id, [{"record_id": f"a_{n}", "fields.n": n} for n in range(2_500)])
+    frame = service.query_records(workflow_id, columns=["record_id", "fields.n"])
+    service.update_record(workflow_id, "a_1", {"status": "failed"})
+    service.delete_record(workflow_id, "a_2").undo()
+    edited = frame.assign(**{"vars.x": frame["record_id"].map({"a_1": 1, "a_2": 1, "a_3": 1})})
+    plan = service.plan_update(workflow_id, edited)
+    assert plan.conflicts["a_1"] == "changed since it was read"
+    # Where a row was only written and put back, it is safe to say so, too.
+    assert set(plan.conflicts) <= {"a_1", "a_2"}
+    assert "a_3" in plan.record_ids
+
+
+def test_every_read_that_can_be_written_back_remembers_its_states(service: Service, new_workflow: Any) -> None:
+    workflow_id = new_workflow("many")
+    service.create_records(workflow_id, [{"record_id": f"a_{n}", "fields.n": n} for n in range(2_500)])
+    wf = service.workflow(workflow_id)
+    frames = [
+        service.query_records(workflow_id),
+        service.query_records(workflow_id, limit=10),
+        service.query_records(workflow_id, columns=["status", "fields.n"]),
+        service.query_records(workflow_id, reveal=True, dtype_backend="pyarrow"),
+        service.get_records_by_ids(workflow_id, ["a_7", "a_1"]),
+        wf.records("a_1*"),
+    ]
+    with service.query_records(workflow_id, chunksize=1_000) as chunks:
+        frames += list(chunks)
+    service.update_record(workflow_id, "a_1", {"vars.theirs": 1})
+    for frame in frames:
+        state = states.recall(frame)
+        assert state is not None
+        assert sorted(state.by_name()) == sorted(frame["record_id"] if "record_id" in frame else state.by_name())
+        if "record_id" in frame:
+            plan = service.plan_update(workflow_id, frame.assign(**{"vars.x": 1}))
+            there = "a_1" in set(frame["record_id"])
+            assert plan.conflicts == ({"a_1": "changed since it was read"} if there else {})
+            assert plan.records == len(frame) - there
+    several = service.query_records([workflow_id, "*"] if workflow_id == "many" else [workflow_id])
+    assert states.recall(several) is None
+    assert states.recall(service.query_records(workflow_id, flatten=False)) is None
+    assert service.query_records(workflow_id, as_arrow=True, limit=1).column_names[0] == "record_id"
+
+
+def test_a_mistake_is_taken_back_and_the_same_frame_is_edited_again(service: Service, filled: str) -> None:
+    """What undo brings back is as it was read."""
+    frame = service.query_records(filled, columns=["record_id", "fields.n"])
+    before = rows(service)
+    wrong = frame.assign(**{"vars.x": frame["record_id"].map({"a_1": "wrong", "a_2": "wrong"})})
+    service.plan_update(filled, wrong).apply().undo()
+    service.plan_clear(filled, ids=["a_2"]).apply().undo()
+    assert rows(service) == before
+    right = frame.assign(**{"vars.x": frame["record_id"].map({"a_1": "right", "a_2": "right"})})
+    plan = service.plan_update(filled, right)
+    assert (plan.conflicts, plan.records) == ({}, 2)
+
+
+def test_a_row_whose_id_is_masked_is_left_alone_and_not_edited(service: Service, filled: str) -> None:
+    secret = "FAKE-token-12345678"
+    service.create_records(filled, [{"record_id": f"url?access_token={secret}{n}", "fields.n": n} for n in range(2)])
+    frame = read(service, filled)
+    masked = frame["record_id"].str.contains("[hidden]", regex=False)
+    assert masked.sum() == 2
+    plan = service.plan_update(filled, frame.assign(**{"vars.x": frame["record_id"].map({"a_1": 1})}))
+    assert (plan.records, plan.conflicts) == (1, {})
+    assert service.plan_update(filled, frame.assign(**{"fields.n": 1}).loc[~masked]).records > 0
+    for before in (None, frame):
+        with pytest.raises(toolkit.HiddenValue, match=r"masked id, .* read the frame with reveal=True") as caught:
+            service.plan_update(filled, frame.assign(**{"vars.x": 1}), before=before)
+        assert secret not in str(caught.value)
+    plain = read(service, filled, reveal=True)
+    assert service.plan_update(filled, plain.assign(**{"vars.x": 1})).records == len(plain)
+
+
+def test_what_a_plan_says_of_its_rows_shows_no_secret(service: Service, filled: str) -> None:
+    secret = "FAKE-token-12345678"
+    name = f"url?access_token={secret}"
+    service.create_records(filled, [{"record_id": name, "fields.n": 1}])
+    frame = read(service, filled, reveal=True)
+    edited = frame.assign(**{"vars.x": frame["record_id"].map({name: 1, "a_1": 1})})
+    stale = service.plan_update(filled, edited)
+    service.update_record(filled, name, {"vars.theirs": 1})
+    plan = service.plan_update(filled, edited)
+    assert list(plan.conflicts.values()) == ["changed since it was read"]
+    said = [repr(plan), plan._repr_html_(), repr(plan.conflicts), repr(stale), repr(stale.sample)]
+    for each in (plan, stale):
+        with pytest.raises(toolkit.StalePlan) as caught:
+            each.apply()
+        said.append(str(caught.value))
+    receipt = stale.apply(on_change="skip")
+    said += [repr(receipt), str(receipt), str(receipt.to_dict())]
+    with pytest.raises(toolkit.InvalidPath) as bad:
+        service.plan_update(filled, edited.assign(**{"fields.n.x": 1}))
+    said.append(str(bad.value))
+    assert len(receipt.skipped) == 1
+    assert secret not in "".join(said)
+    assert "[hidden]" in "".join(said)

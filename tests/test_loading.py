@@ -1,300 +1,52 @@
-"""Many records written at once: the same as one by one, whatever they hold; all of them, or none."""
+"""Many records written at once: the same as one by one; all of them, or none."""
 
 from __future__ import annotations
 
-import copy
-import datetime as dt
-import enum
 import itertools
+import signal
+import subprocess
+import sys
 import threading
-import uuid
-from collections import OrderedDict
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 
 import hypothesis
-import numpy as np
-import pandas as pd
-import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
 import toolkit
-from benchmarks import data as made_up
-from toolkit import frames, jsonvalue
+from tests.written_rows import (
+    AWKWARD_TEXTS,
+    PLACES,
+    any_value,
+    dicts,
+    fine,
+    many_rows,
+    reference,
+    scalars,
+    tables,
+    texts,
+    times,
+)
+from toolkit import jsonvalue
 from toolkit.columns import DATA, RECORD_COLUMNS
 from toolkit.errors import HiddenValue, InvalidPath, InvalidValue, ToolkitError
 from toolkit.storage import given as given_rows
+from toolkit.storage import loading
 from toolkit.storage import records as record_storage
-from toolkit.storage.columnwise import SCHEMA
-from toolkit.storage.given import Given, Listed, Records
-from toolkit.storage.rows import GIVEN, record_rows
+from toolkit.storage.given import Listed, Records
 
 Service = toolkit.UnifiedDataService
 NewWorkflow = Callable[[str], str]
 
-
-class Colour(enum.Enum):
-    RED = "red"
-
-
-class Shade(enum.StrEnum):
-    DARK = "dark"
-
-
-# --- what people give -------------------------------------------------------------------------------
-
-AWKWARD_TEXTS = ["", "é😀", 'a "quoted" \\ text', "tab\tnew\nline\r", "\x01\x7f", "\\N", "\\.", "[hid", "null", "1e16"]
-texts = st.sampled_from(AWKWARD_TEXTS) | st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=5)
-numbers = (
-    st.sampled_from([0, -1, 2**63, -(2**63), 2**64, 2**70, 10**40, 1e16, -1.5e300, 1e15, 5e-324, 0.1, -0.0, 1e-7])
-    | st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False)
+EXAMPLES = hypothesis.settings(
+    max_examples=25,
+    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow],
 )
-scalars = st.none() | st.booleans() | numbers | texts
-unusual = st.sampled_from(
-    [
-        (1, 2),
-        Decimal("0.5"),
-        np.int64(3),
-        np.float64(1e20),
-        np.array([1, 2]),
-        np.str_("s"),
-        OrderedDict(a=1),
-        Shade.DARK,
-    ]
-)
-refused = st.sampled_from(
-    [
-        float("nan"),
-        float("-inf"),
-        b"x",
-        {1, 2},
-        uuid.UUID(int=1),
-        Colour.RED,
-        dt.date(2026, 1, 1),
-        {1: 2},
-        "a\0",
-        "\ud800",
-        "[hidden]",
-        {"a": ["is [hidden]"]},
-        Decimal("0.1000000000000000001"),
-        object,
-        np.datetime64("2026-01-01"),
-    ]
-)
-
-
-def values(more: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """JSON values, with some others anywhere in them."""
-    return st.recursive(
-        scalars | more,
-        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("ab.", max_size=2), inner, max_size=3),
-        max_leaves=6,
-    )
-
-
-fine = values(unusual)
-any_value = values(unusual) | values(refused)
-ids = st.lists(st.text("ab_:é\t\\", min_size=1, max_size=3), unique=True, min_size=1, max_size=8)
-times = st.sampled_from(
-    ["2026-11-16T02:00:00Z", "2026-11-16", dt.datetime(2026, 11, 16, 2, tzinfo=dt.timezone(dt.timedelta(hours=2)))]
-) | st.datetimes(dt.datetime(1, 1, 2), dt.datetime(9999, 12, 30))  # noqa: DTZ001 - a time without a zone is UTC
-PLACES = ["fields.x", "fields.a", "fields.a.b", 'fields."p.q"', "fields", "vars.y.z", "vars.y.w", "targets.t"]
-PLACES += ["history", "history[+]", "fields.x[+]", "data.extra", "data.extra.more", "data.fields.x", 'vars."é"']
-record_columns = {
-    "record_type": st.none() | texts,
-    "status": st.none() | texts,
-    "error_message": st.none() | texts,
-    "iteration_node_alias": st.none() | texts,
-    "retry_count": st.none() | st.integers(0, 5),
-    "created_at": st.none() | times,
-    "processed_at": st.none() | times,
-}
-documents = st.dictionaries(st.sampled_from(["x", "fields", "vars", "targets", "history"]), fine, max_size=4)
-
-
-@st.composite
-def dicts(draw: st.DrawFn, value: st.SearchStrategy[Any] = fine) -> list[dict[str, Any]]:
-    """Rows as dicts: some with a document, some with paths, some with both."""
-    names = draw(ids)
-    of_places = st.dictionaries(st.sampled_from(PLACES), value, max_size=3)
-    rows = []
-    for name in names:
-        given_columns = draw(st.fixed_dictionaries({}, optional=record_columns))
-        content = draw(of_places | st.fixed_dictionaries({DATA: st.none() | documents}))
-        rows.append({"record_id": name, **given_columns, **content})
-    return rows
-
-
-def _column(values: list[Any], kind: str) -> Any:
-    """A column of a dtype, where it can hold such values; of objects elsewhere."""
-    try:
-        return pd.Series(values, dtype=kind)
-    except (TypeError, ValueError, OverflowError, pa.ArrowException):
-        return pd.Series(values, dtype=object)
-
-
-@st.composite
-def tables(draw: st.DrawFn, value: st.SearchStrategy[Any] = fine) -> pd.DataFrame:
-    """Frames with columns of every dtype, sparse enough that paths meet in few rows."""
-    names = draw(ids)
-    length = len(names)
-    columns: dict[str, Any] = {
-        "record_id": pd.Series(names, dtype=draw(st.sampled_from(["str", "object", "category"])))
-    }
-    kinds: list[tuple[str, st.SearchStrategy[Any]]] = [
-        ("object", value),
-        ("str", texts),
-        ("string", texts),
-        ("category", texts | st.integers(0, 3)),
-        ("Int64", st.integers(-(2**63), 2**63 - 1)),
-        ("UInt64", st.integers(0, 2**64 - 1)),
-        ("Float64", numbers.filter(lambda number: isinstance(number, float))),
-        ("float64", st.floats(allow_infinity=False)),
-        ("float32", st.floats(width=32, allow_infinity=False)),
-        ("boolean", st.booleans()),
-        ("int64[pyarrow]", st.integers(-(2**63), 2**63 - 1)),
-        ("double[pyarrow]", st.floats(allow_nan=False, allow_infinity=False)),
-        ("string[pyarrow]", texts),
-    ]
-    for place in draw(st.lists(st.sampled_from(PLACES), unique=True, max_size=5)):
-        kind, cell = draw(st.sampled_from(kinds))
-        columns[place] = _column(draw(st.lists(st.none() | cell, min_size=length, max_size=length)), kind)
-    for name in draw(st.lists(st.sampled_from(sorted(record_columns)), unique=True, max_size=3)):
-        cells = draw(st.lists(record_columns[name], min_size=length, max_size=length))
-        columns[name] = _column(cells, draw(st.sampled_from(["object", "str", "Int64", "datetime64[us, UTC]"])))
-    if len(columns) == 1 and draw(st.booleans()):
-        columns[DATA] = pd.Series(draw(st.lists(st.none() | documents, min_size=length, max_size=length)), dtype=object)
-    return pd.DataFrame(columns)
-
-
-def source(many: Any) -> Given:
-    """Rows as `create_records` hands them over."""
-    of_frame = frames.frame_rows(many)
-    return Listed(many) if of_frame is None else of_frame
-
-
-def reference(many: Any) -> list[dict[str, Any]] | ToolkitError:
-    """What a look at one row after another makes of them, or why it does not."""
-    try:
-        return record_rows(frames.to_rows(many))
-    except ToolkitError as error:
-        return error
-
-
-def _ready(row: dict[str, Any]) -> dict[str, Any]:
-    always = {"record_type", "status", DATA}
-    return {name: row[name] if name in always or name in row[GIVEN] else None for name in SCHEMA.names}
-
-
-def alike(found: dict[str, Any], wanted: dict[str, Any]) -> bool:
-    """Whether two rows are the same, their documents as values of JSON."""
-    documents = jsonvalue.decode(found[DATA]), jsonvalue.decode(wanted[DATA])
-    return jsonvalue.same(*documents) and {**found, DATA: ""} == {**wanted, DATA: ""}
-
-
-def check(many: Any) -> None:
-    before = copy.deepcopy(many)
-    wanted = reference(many)
-    if isinstance(wanted, ToolkitError):
-        with pytest.raises(type(wanted)) as caught:
-            list(Records(source(many)).batches())
-        assert str(caught.value) == str(wanted)
-    else:
-        found = [row for batch in Records(source(many)).batches() for row in batch.to_pylist()]
-        ordered = sorted(wanted, key=lambda row: row["record_id"])
-        assert [row["record_id"] for row in found] == [row["record_id"] for row in ordered]
-        for row, each in zip(found, ordered, strict=True):
-            assert alike(row, _ready(each)), (row, each)
-    if isinstance(many, pd.DataFrame):
-        pd.testing.assert_frame_equal(many, before)
-    else:
-        assert repr(many) == repr(before)
-
-
-@given(dicts() | tables())
-def test_rows_are_laid_out_together_as_they_are_one_by_one(many: Any) -> None:
-    check(many)
-
-
-@given(dicts(any_value) | tables(any_value))
-def test_what_is_refused_one_by_one_is_refused_together(many: Any) -> None:
-    check(many)
-
-
-def test_refusals_in_every_kind_of_cell_are_the_same() -> None:
-    deep: Any = 1
-    for _ in range(600):
-        deep = [deep]
-    several: list[Any] = [
-        float("nan"),
-        b"x",
-        deep,
-        10**5000,
-        {"k": {1: 2}},
-        "\ud800",
-        "a\0",
-        "[hidden]",
-        uuid.UUID(int=1),
-    ]
-    for bad in [*several, Decimal("1e400"), pd.Timestamp("2026-01-01"), Colour.RED, {"[hidden]": 1}]:
-        for content in ({DATA: {"x": bad}}, {"fields.x": bad}, {"history[+]": {"y": [bad]}}):
-            rows: list[dict[str, Any]] = [{"record_id": f"b_{n}", "fields.x": n} for n in range(4)]
-            rows[2] = {"record_id": "a_2", **content}
-            wanted = reference(rows)
-            assert isinstance(wanted, InvalidValue | HiddenValue)
-            with pytest.raises(type(wanted)) as caught:
-                list(Records(Listed(rows)).batches())
-            assert str(caught.value) == str(wanted)
-            assert str(wanted).startswith("row 2 ('a_2'): ")
-
-
-@pytest.mark.parametrize("parts", [2, 1000])
-def test_the_first_bad_row_is_named_as_it_was_given(monkeypatch: pytest.MonkeyPatch, parts: int) -> None:
-    monkeypatch.setattr(given_rows, "PART", parts)
-    names = ["d", "c", "b", "a", "f", "e"]
-    second: tuple[tuple[str, Any], ...] = (("record_id", "d"), ("fields.n", float("nan")))
-    for places, (name, value) in itertools.product(itertools.permutations(range(1, 6), 2), second):
-        rows: list[dict[str, Any]] = [{"record_id": each, "fields.n": 1} for each in names]
-        rows[places[0]]["fields.n"] = float("inf")
-        rows[places[1]][name] = value
-        wanted = reference(rows)
-        with pytest.raises(InvalidValue) as caught:
-            list(Records(Listed(rows)).batches())
-        assert str(caught.value) == str(wanted)
-        assert str(wanted).startswith(f"row {min(places)} ")
-
-
-def test_rows_without_anything_special_are_not_looked_at_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    def never(*_: Any, **__: Any) -> Any:
-        raise AssertionError("one by one")
-
-    rows: list[dict[str, Any]] = made_up.records(50)
-    rows[3]["data"]["fields"] |= {
-        "big": 2**70,
-        "large": 1e300,
-        "text": 'a\n"\x01',
-        "price": Decimal("0.5"),
-        "note": (1,),
-    }
-    frame = pd.DataFrame(
-        {
-            "record_id": [f"a_{n}" for n in range(50)],
-            "status": pd.Series(["complete", None] * 25, dtype="category"),
-            "created_at": pd.Series([pd.Timestamp("2026-11-16", tz="Europe/Berlin"), pd.NaT] * 25),
-            "fields.n": pd.array([1, None] * 25, dtype="Int64"),
-            "fields.x": [1e20, 0.5] * 25,
-            "fields.text": ['"quoted"\x01', None] * 25,
-            "vars.list": [[1, {"a": None}], 2**70] * 25,
-        }
-    )
-    monkeypatch.setattr(given_rows, "record_rows", never)
-    for many in (rows, frame, pd.DataFrame(rows), frame.iloc[::-1]):
-        assert sum(len(batch) for batch in Records(source(many)).batches()) == 50
+_numbers = itertools.count()
+SERVERS = pytest.mark.parametrize("kind", ["postgresql", "production"], indirect=True)
 
 
 def test_the_lines_of_a_copy_are_read_back_as_they_were(service: Service, workflow_id: str, kind: str) -> None:
@@ -307,15 +59,6 @@ def test_the_lines_of_a_copy_are_read_back_as_they_were(service: Service, workfl
     for row in rows:
         found = service.get_record(workflow_id, row["record_id"]) or {}
         assert (found["error_message"], found["data"]["fields"]) == (row["error_message"], {"t": row["fields.t"]})
-
-
-# --- in the databases -------------------------------------------------------------------------------
-
-EXAMPLES = hypothesis.settings(
-    max_examples=25,
-    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow],
-)
-_numbers = itertools.count()
 
 
 @pytest.fixture
@@ -387,10 +130,6 @@ def test_replacing_together_keeps_and_takes_the_same_columns_as_replacing_one_by
     assert list(changes["records"]) == ([len(replaced)] if replaced and archive else [])
 
 
-def many_rows(number: int, **content: Any) -> list[dict[str, Any]]:
-    return [{"record_id": f"a_{n:05}", **content} for n in range(number)]
-
-
 def test_what_is_replaced_together_is_in_the_archive(service: Service, workflow_id: str) -> None:
     service.create_records(workflow_id, many_rows(300, **{"fields.old": 1, "error_message": "late"}))
     service.create_records(workflow_id, many_rows(400, **{"fields.new": 2}), mode="upsert")
@@ -446,6 +185,73 @@ def test_an_interrupted_write_leaves_nothing_behind(service: Service, workflow_i
     assert service.create_records(workflow_id, many_rows(300), mode=mode) == 300
 
 
+STOPPED = """
+import os, signal, sys
+import toolkit
+from toolkit.storage.given import Listed, Records
+
+class Interrupted(Listed):
+    def cells(self, start, stop):
+        if start:
+            os.kill(os.getpid(), signal.SIGINT)
+        return super().cells(start, stop)
+
+with toolkit.connect(sys.argv[1]) as service:
+    rows = [{"record_id": f"a_{n:06}", "fields.n": n} for n in range(100_000)]
+    service.records.create_many(sys.argv[2], Records(Interrupted(rows)), mode=sys.argv[3])
+"""
+
+
+@pytest.mark.parametrize("mode", ["create", "upsert"])
+def test_ctrl_c_during_a_long_write_leaves_nothing_behind(
+    service: Service, workflow_id: str, database_url: str, mode: str
+) -> None:
+    command = [sys.executable, "-c", STOPPED, database_url, workflow_id, mode]
+    stopped = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert stopped.stderr.splitlines()[-1] == "KeyboardInterrupt"
+    assert service.query_records(workflow_id).empty
+    assert service.create_records(workflow_id, many_rows(300), mode=mode) == 300
+
+
+WAITING = """
+import sys
+import toolkit
+
+rows = [{"record_id": f"a_{n:05}", "fields.n": n} for n in range(300)]
+with toolkit.connect(sys.argv[1]) as service:
+    if sys.argv[3] == "upsert":
+        service.create_records(sys.argv[2], rows, mode="upsert")
+    else:
+        service.update_records(sys.argv[2], {row["record_id"]: {"vars.n": 1} for row in rows})
+"""
+
+
+@SERVERS
+@pytest.mark.parametrize("call", ["upsert", "update"])
+def test_ctrl_c_stops_the_statement_of_the_server_and_leaves_no_transaction(
+    service: Service, workflow_id: str, database_url: str, call: str
+) -> None:
+    service.create_records(workflow_id, many_rows(300))
+    others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    waiting = sa.text(f"SELECT count(*) {others} AND wait_event_type = 'Lock'")
+    left = sa.text(f"SELECT count(*) {others} AND backend_type = 'client backend' AND state <> 'idle'")
+    command = [sys.executable, "-c", WAITING, database_url, workflow_id, call]
+    with service.database.write() as connection:
+        # Whoever wants the same row has to wait for the end of this block.
+        service.update_record(workflow_id, "a_00150", {"vars.first": True})
+        stopped = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        while not connection.scalar(waiting):
+            assert stopped.poll() is None
+            connection.execute(sa.text("SELECT pg_stat_clear_snapshot()"))
+        stopped.send_signal(signal.SIGINT)
+        _, written = stopped.communicate(timeout=60)
+        connection.execute(sa.text("SELECT pg_stat_clear_snapshot()"))
+        assert connection.scalar(left) == 0
+    assert written.splitlines()[-1] == "KeyboardInterrupt"
+    record = service.get_record(workflow_id, "a_00150") or {}
+    assert record["data"]["vars"] == {"first": True}
+
+
 def test_many_records_are_sent_in_so_many_statements(service: Service, new_workflow: NewWorkflow, kind: str) -> None:
     sent = {}
     for number in (300, 5000):
@@ -459,6 +265,22 @@ def test_many_records_are_sent_in_so_many_statements(service: Service, new_workf
     for mode, most in (("create", 3), ("upsert", 11)):
         assert sent[mode, 300] == sent[mode, 5000]
         assert len(sent[mode, 300]) <= most, sent
+
+
+@pytest.mark.parametrize("most", [1, 7, 299, 300])
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+def test_rows_go_into_a_file_in_as_many_statements_as_it_takes(
+    service: Service, workflow_id: str, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(loading, "_MOST_TOGETHER", most)
+    rows = [{"record_id": f"a_{n:03}", "retry_count": n, "vars.n": n} for n in range(300)]
+    assert service.create_records(workflow_id, rows) == 300
+    found = service.query_records(workflow_id)
+    assert list(zip(found["record_id"], found["retry_count"], found["vars.n"], strict=True)) == [
+        (row["record_id"], row["retry_count"], row["vars.n"]) for row in rows
+    ]
+    with pytest.raises(toolkit.RecordExists, match="300 of 300 records exist already"):
+        service.create_records(workflow_id, rows)
 
 
 def test_a_transaction_can_write_many_records_more_than_once(service: Service, new_workflow: NewWorkflow) -> None:
@@ -490,7 +312,6 @@ def limited(service: Service, database_url: str, execute: Any) -> Any:
     execute(database_url, f"DROP OWNED BY {role}", f"DROP ROLE {role}")
 
 
-SERVERS = pytest.mark.parametrize("kind", ["postgresql", "production"], indirect=True)
 USUAL = "GRANT SELECT, INSERT, UPDATE ON workflow_records TO {role}"
 
 

@@ -34,6 +34,11 @@ NAMED = lines(r"""
 login failed: password=FAKE0001 host=db port=5432
 password = FAKE0001
 password⇥=⇥FAKE0001
+password: str = "FAKE0001"
+password: str | None = 'FAKE0001'
+token: Final[str] = 'FAKE0001'
+let token: &str = "FAKE0001";
+token: FAKE0001 url="x"
 Password: FAKE0001
 password:FAKE0001
 "password": "FAKE0001"
@@ -251,6 +256,19 @@ eyJ2IjoiMiJ9
 -----BEGIN CERTIFICATE-----
 -----BEGIN PUBLIC KEY-----
 shipping: ground1
+password: str = ""
+token: str | None = None
+sk-learn-estimators-are-fine-by-me-2026-01
+pulumi pul-request-2026-01-02-merge
+r8_and_more_things_2026_01_02 and rnd_number_generator_2026_seed
+aio_http_client_session_2026_closed
+tfp_distributions_normal_2026 of nfp_report_2026_01_02_final_version
+ddp_training_on_8_gpus_2026_run
+API-DOCUMENTATION-OF-2026
+access-control-list-of-production-2026
+pat-terns.and-more-2026-01-02
+secret_manager_client_of_the_project_2026
+scores of SK12345678 in stock
 bad payload {"subject": "x", "n": 1.10}
 {"token_count": 5, "key": "email_001"}
 ❤️ Zürich, straße, naïve café 👩‍💻

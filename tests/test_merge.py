@@ -273,6 +273,7 @@ def test_the_levels_of_a_path_and_its_value_count_together() -> None:
         ({"vars.note": {"x": ["it is [hidden] now"]}}, "vars.note of record 'a'"),
         ({"error_message": "failed with [hidden]"}, "error_message of record 'a'"),
         ({"status": "[hidden]"}, "status of record 'a'"),
+        ({'vars."[hidden]".n': 1}, "the path vars.*of record 'a'"),
     ],
 )
 def test_a_mask_is_refused_with_its_place(patch: dict[str, Any], what: str) -> None:

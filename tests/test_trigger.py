@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.frames.documents import masked_documents, units
+from toolkit.frames.documents import Unit, look, masked_documents
 from toolkit.masking import MaskingPolicy, View
 from toolkit.masking.names import ANYWHERE, ENDINGS, FUSED, KEY_OWNERS, PHRASES, SECRET_KEY, SENSITIVE, normalise
 from toolkit.masking.structure import SECRET_FLAGS, SECRET_TYPES
@@ -168,6 +168,6 @@ def test_frames_hide_what_the_walk_hides(pairs: list[tuple[str, str]]) -> None:
             "data": [json.dumps(document, ensure_ascii=False) for document in documents],
         }
     )
-    assert masked_documents(next(units(table, View(POLICY))), View(POLICY), set()) == [
-        POLICY.mask(document) for document in documents
-    ]
+    (unit,) = look(table, View(POLICY)).parts
+    assert isinstance(unit, Unit)
+    assert masked_documents(unit, View(POLICY), set()) == [POLICY.mask(document) for document in documents]

@@ -12,19 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import toolkit
+from tests.changing import rows
 
 Service = toolkit.UnifiedDataService
 Execute = Callable[..., None]
-
-
-def rows(service: Service) -> dict[str, list[tuple[str | None, ...]]]:
-    """Every column of every row of both tables, as the database writes it."""
-    found = {}
-    with service.database.read() as connection:
-        for table in (service.database.tables.variables, service.database.tables.records):
-            texts = [sa.cast(column, sa.Text) for column in table.columns]
-            found[table.name] = sorted((tuple(row) for row in connection.execute(sa.select(*texts))), key=repr)
-    return found
 
 
 def add(service: Service, workflow_id: str, *names: str) -> None:

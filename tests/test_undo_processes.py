@@ -1,4 +1,4 @@
-"""Processes that are killed while they apply or undo: everything has happened, or nothing, and both can be repeated."""
+"""What is killed while it applies or undoes: everything has happened, or nothing, and both can be repeated."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ ROUNDS = 5
 Execute = Callable[..., None]
 
 
-def kill(url: str, workflow_id: str, home: Path) -> None:
+def kill(url: str | None, workflow_id: str, home: Path) -> None:
     """Run the rounds, which look at the database themselves, and count what they saw."""
-    options = ["--workflow", workflow_id, "--rows", "400", "--rounds", str(ROUNDS), "--seed", str(os.getpid())]
+    options = [] if url is None else [url]
+    options += ["--workflow", workflow_id, "--rows", "400", "--rounds", str(ROUNDS), "--seed", str(os.getpid())]
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "benchmarks.killed", url, *options],
+        [sys.executable, "-W", "error", "-m", "benchmarks.killed", *options],
         cwd=ROOT,
         env={**os.environ, "XDG_DATA_HOME": str(home), "PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -42,6 +43,10 @@ def test_a_killed_process_has_done_everything_or_nothing(
 ) -> None:
     kill(database_url, workflow_id, tmp_path)
     assert len(service.query_records(workflow_id)) == 400
+
+
+def test_a_killed_server_has_done_everything_or_nothing(tmp_path: Path) -> None:
+    kill(None, "killed", tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["production"])

@@ -31,7 +31,7 @@ Each is also the builtin that a Python user would catch::
     ├── AlreadyDone            RuntimeError      the change was applied or undone before
     ├── ChangeNotFound         KeyError          no change has that id
     ├── ArchiveMissing         RuntimeError      nowhere to keep rows that a call would remove
-    ├── ImportFailed           ValueError        a report that cannot be read
+    ├── ImportFailed           ValueError        a report, or a notebook, that cannot be read
     └── MissingExtra           ImportError       an optional package is not installed
 
 Beside it stands one warning, `DataWarning` (a `UserWarning`): stored data that a frame cannot show as it is.
@@ -210,7 +210,7 @@ class ArchiveMissing(ToolkitError, RuntimeError):
 
 
 class ImportFailed(ToolkitError, ValueError):
-    """A report that cannot be read, named with the place where it breaks."""
+    """A report, or a notebook, that cannot be read, named with the place where it breaks."""
 
 
 class MissingExtra(ToolkitError, ImportError):

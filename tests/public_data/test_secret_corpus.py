@@ -46,6 +46,16 @@ def test_secrets_with_a_name_or_a_beginning_of_their_own_are_caught_and_others_m
     assert not [line for line, shown in missed if line not in shown]
 
 
+def test_the_document_reports_these_figures() -> None:
+    report = (Path(__file__).parents[2] / "docs" / "masking.md").read_text(encoding="utf-8")
+    keys = CAUGHT["files/private_key"]
+    named = sum(map(len, CAUGHT.values())) - len(keys)
+    said = [line for line in report.splitlines() if " of " in line and line.startswith("| ")]
+    figures = [(len(keys), "a private key"), (named, "beside a name"), (0, "random text")]
+    for (number, what), of in zip(figures, (len(keys), named, sum(map(len, MISSED.values()))), strict=True):
+        assert any(f"| {number} of {of} |" in line and what in line for line in said)
+
+
 def test_ids_hashes_and_prose_stay() -> None:
     assert not [line for line, shown in lines(HARMLESS) if line not in shown]
     for file in ("performance/best-songs.txt", "only_comments.yaml", "word_list.txt"):

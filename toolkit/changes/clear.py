@@ -89,13 +89,13 @@ class ClearPlan:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The variables it takes, read from the plan's file."""
-        return tuple(sorted(self.parts[0].rows.names()))
+        """The variables it takes, read from the plan's file; secrets in their names are hidden."""
+        return tuple(sorted(self.tools.shown(self.parts[0].rows.names())))
 
     @property
     def record_ids(self) -> tuple[str, ...]:
-        """The records it takes, read from the plan's file."""
-        return tuple(sorted(self.parts[1].rows.names()))
+        """The records it takes, read from the plan's file; secrets in their ids are hidden."""
+        return tuple(sorted(self.tools.shown(self.parts[1].rows.names())))
 
     def __repr__(self) -> str:
         taken = rows_counted(self.records, self.variables)
@@ -164,7 +164,7 @@ class ClearPlan:
                 for entry in keep_companions(connection, change_id, part.planned, part.rows, cascade=cascade)
             ]
             taken = {part.what: part.planned.take(connection, change_id, part.rows) for part in self.parts}
-            check_state(self.total, taken, on_change)
+            check_state(self.total, taken, on_change, self.tools.policy)
             receipt = self._receipt(connection, taken, archive=archive)
             if receipt.total:
                 selection = {**self.selection, **({COMPANIONS: along} if along else {})}
@@ -181,7 +181,7 @@ class ClearPlan:
             records=records.done,
             archived=archive,
             appeared=sum(part.appeared(connection, taken[part.what]) for part in self.parts),
-            skipped=variables.left + records.left,
+            skipped=self.tools.shown((*variables.left, *records.left)),
         )
 
 
@@ -289,7 +289,7 @@ def plan_clear(
         notes=(UNMOVED,) if selection.before and taken[0] else (),
         sample=tuple(sample),
         parts=parts,
-        tools=PlanTools(records.archive, with_undo),
+        tools=PlanTools(records.archive, with_undo, hiding),
     )
 
 

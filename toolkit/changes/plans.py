@@ -11,10 +11,11 @@ from toolkit.model import Receipt, already_done, counted
 from toolkit.storage.archive import receipt_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     import sqlalchemy as sa
 
+    from toolkit.masking import MaskingPolicy
     from toolkit.profiles import Profile
     from toolkit.storage.archive import ArchiveStorage
     from toolkit.storage.planned import Taken
@@ -59,10 +60,27 @@ class PlanTools:
         Of the database.
     with_undo : callable
         Gives a receipt its way back.
+    policy : MaskingPolicy
+        Hides secrets in the names of rows.
     """
 
     archive: ArchiveStorage
     with_undo: Callable[[Receipt], Receipt]
+    policy: MaskingPolicy
+
+    def shown(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Return the names of rows as people may see them.
+
+        Parameters
+        ----------
+        names : iterable of str
+            Record ids and keys.
+
+        Returns
+        -------
+        tuple of str
+        """
+        return tuple(map(self.policy.mask_text, names))
 
     @contextmanager
     def applying(
@@ -148,7 +166,7 @@ def check_expectation(expect: int | None, total: int, warnings: Sequence[str]) -
         raise ExpectationFailed(f"expect={expect}, and the plan takes {total:,} rows; nothing was touched")
 
 
-def check_state(planned: int, taken: Mapping[str, Taken], on_change: str) -> None:
+def check_state(planned: int, taken: Mapping[str, Taken], on_change: str, policy: MaskingPolicy) -> None:
     """Refuse to go on when rows are not as they were planned.
 
     Parameters
@@ -159,6 +177,8 @@ def check_state(planned: int, taken: Mapping[str, Taken], on_change: str) -> Non
         What became of them, by what a row is called.
     on_change : {"fail", "skip"}
         Whether those that are as planned are enough.
+    policy : MaskingPolicy
+        Hides secrets in the names of rows.
 
     Raises
     ------
@@ -179,16 +199,16 @@ def check_state(planned: int, taken: Mapping[str, Taken], on_change: str) -> Non
         )
     there = planned - len(gone)
     parts = [f"{there:,} of them are still there"] if gone else []
-    parts += [f"{counted(len(changed), 'row')} changed ({_some(changed)})"] if changed else []
-    parts += [f"{counted(len(gone), 'row')} went ({_some(gone)})"] if gone else []
+    parts += [f"{counted(len(changed), 'row')} changed ({_some(changed, policy)})"] if changed else []
+    parts += [f"{counted(len(gone), 'row')} went ({_some(gone, policy)})"] if gone else []
     raise StalePlan(
         f"the plan takes {planned:,} rows, {', '.join(parts)}; nothing was touched. Make the plan again, or pass "
         "on_change='skip' to leave those alone"
     )
 
 
-def _some(names: Sequence[tuple[str, str]]) -> str:
-    shown = ", ".join(f"{what} {name!r}" for what, name in names[:_NAMES_SHOWN])
+def _some(names: Sequence[tuple[str, str]], policy: MaskingPolicy) -> str:
+    shown = ", ".join(f"{what} {policy.mask_text(name)!r}" for what, name in names[:_NAMES_SHOWN])
     return shown if len(names) <= _NAMES_SHOWN else f"{shown}, …"
 
 

@@ -14,8 +14,9 @@ from toolkit.changes.plans import FAIL, PlanTools, check_state, warnings_about
 from toolkit.errors import StalePlan
 from toolkit.model import Receipt, counted
 from toolkit.storage.archive import UPDATE
-from toolkit.storage.digests import VERSION
+from toolkit.storage.digests import READ_STATE, VERSION
 from toolkit.storage.planned import PlannedRows, Taken
+from toolkit.storage.record_reads import WHOLE
 from toolkit.storage.spool import RowSpool
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ CHANGED: Final = "changed since it was read"
 GONE: Final = "is not there any more"
 
 _NAMES_SHOWN: Final = 5
-_READ: Final = "read_state"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,8 @@ class Edits:
         The states in which the records were read; None where nobody knows them.
     differ : frozenset of str
         Records that are known to have changed since they were read.
+    kind : str
+        Of which kind the states are; see `RecordReads.read_state`.
     """
 
     cells: Mapping[str, Mapping[str, Any]]
@@ -57,6 +59,7 @@ class Edits:
     drop: Sequence[str]
     states: Mapping[str, int] | None
     differ: frozenset[str] = frozenset()
+    kind: str = WHOLE
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ class UpdatePlan:
     columns : dict of str to int
         How many cells it changes, by column of the frame; a path that it removes counts as one.
     conflicts : dict of str to str
-        Records that were edited and are not as they were read, and why.
+        Records that were edited and are not as they were read, and why; secrets in their ids are hidden.
     sample : tuple of dict
         Some cells, secrets masked: `record_id`, `column`, `old`, `new`.
     records_total : int
@@ -103,8 +106,8 @@ class UpdatePlan:
 
     @property
     def record_ids(self) -> tuple[str, ...]:
-        """The records it changes, read from the plan's file."""
-        return tuple(sorted(self.rows.names()))
+        """The records it changes, read from the plan's file; secrets in their ids are hidden."""
+        return tuple(sorted(self.tools.shown(self.rows.names())))
 
     def __repr__(self) -> str:
         cells = ", ".join(f"{name} {number:,}" for name, number in self.columns.items())
@@ -177,8 +180,8 @@ class UpdatePlan:
                     "write the others"
                 )
             taken = self._write(connection, self.id if archive else None)
-            check_state(self.total, {"record": taken}, on_change)
-            skipped = (*self.conflicts, *taken.left)
+            check_state(self.total, {"record": taken}, on_change, self.tools.policy)
+            skipped = (*self.conflicts, *self.tools.shown(taken.left))
             receipt = Receipt(self.id, self.workflow_id, UPDATE, records=taken.done, archived=archive, skipped=skipped)
             if receipt.total:
                 store.write_down(connection, receipt, reason, {"cells": dict(self.columns)})
@@ -278,20 +281,27 @@ class _Comparing:
             return
         wanted = sa.and_(self.planned.mine, records.dialect.text_is_any_of(self.planned.name, list(cells)))
         found = set()
-        also = (self.planned.read_state.label(_READ), *records.select(*EDITABLE, columns.DATA))
+        also = (records.read_state(self._edits.kind).label(READ_STATE), *records.select(*EDITABLE, columns.DATA))
         for row in self.planned.states(connection, wanted, *also):
             name = row["name"]
             found.add(name)
-            if self._is_conflict(name, row[_READ]):
+            if self._is_conflict(name, row[READ_STATE]):
                 if self._edited(cells[name]):
-                    self.conflicts[name] = CHANGED
+                    self._add_conflict(name, CHANGED)
                 continue
             touched = {each: cell for each, cell in cells[name].items() if not self._editor.dropped(each)}
-            written, seen = self._editor.edit(name, row, touched)
+            written, seen = self._editor.edit(self._policy.mask_text(name), row, touched)
             if written:
                 self._count(name, row, seen)
                 yield self._row(row, written)
-        self.conflicts |= {name: GONE for name in cells if name not in found and self._edited(cells[name])}
+        for name in (name for name in cells if name not in found and self._edited(cells[name])):
+            self._add_conflict(name, GONE)
+
+    def _add_conflict(self, name: str, why: str) -> None:
+        masked = self._policy.mask_text(name)
+        others = sum(each.startswith(masked) for each in self.conflicts) if masked != name else 0
+        # Two ids may look the same when they are masked, and are two conflicts.
+        self.conflicts[f"{masked} ({others + 1})" if others else masked] = why
 
     def _edited(self, cells: Mapping[str, Any]) -> bool:
         """Where only times differ, somebody else wrote the row and nobody edited it."""

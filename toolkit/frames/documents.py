@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from toolkit import columns, paths
 from toolkit.errors import DataWarning
-from toolkit.frames.hiding import hidden_in_texts, revealed_in, whole
+from toolkit.frames.hiding import hidden_where, revealed_in, whole
 from toolkit.jsontexts import DELICATE, decode_texts, delicate
 
 if TYPE_CHECKING:
@@ -41,21 +41,33 @@ ORDER: Final = "order"
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """Some hundred records, and which of their documents need more than the quick way.
+    """Some thousand records, and which of their documents need more than the quick way.
 
     Attributes
     ----------
     table : pyarrow.Table
         As the storage gives it.
-    hiding : dict of str to (pyarrow.Array or None)
-        For each column of JSON text, in which rows something could be hidden; None for none.
-    delicate : dict of str to (pyarrow.Array or None)
-        Likewise, in which rows a number needs the exact reader.
+    hiding : pyarrow.Array or None
+        In which rows something in the documents could be hidden; None for none.
+    delicate : pyarrow.Array or None
+        In which rows a number needs the exact reader.
     """
 
     table: pa.Table
-    hiding: dict[str, pa.Array | None]
-    delicate: dict[str, pa.Array | None]
+    hiding: pa.Array | None
+    delicate: pa.Array | None
+
+    def pieces(self) -> Iterator[Unit]:
+        """Return the same records, as many at a time as are decoded at once.
+
+        Yields
+        ------
+        Unit
+        """
+        at_once = _DECODED_AT_ONCE if columns.DATA in self.table.column_names else max(len(self.table), 1)
+        for start in range(0, len(self.table), at_once):
+            flags = (None if one is None else one.slice(start, at_once) for one in (self.hiding, self.delicate))
+            yield Unit(self.table.slice(start, at_once), *flags)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,23 +76,17 @@ class Parsed:
 
     Attributes
     ----------
-    source : pyarrow.Table
-        The records, as the storage gives them.
+    unit : Unit
+        The records.
     texts : pyarrow.Array
         One JSON object for each; where places were read alone, of these.
-    table : pyarrow.Table
+    made : pyarrow.Table
         What Arrow's parser made of them.
-    hiding : pyarrow.Array or None
-        In which rows something could be hidden; None for none.
-    delicate : pyarrow.Array or None
-        In which rows a number may not be what was written.
     """
 
-    source: pa.Table
+    unit: Unit
     texts: pa.Array
-    table: pa.Table
-    hiding: pa.Array | None
-    delicate: pa.Array | None
+    made: pa.Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,50 +124,32 @@ def look(table: pa.Table, view: View, parser: Parser | None = None) -> Looked:
     -------
     Looked
     """
-    front = _hidden_front(table.select([name for name in table.column_names if name in FRONT]), view)
-    texts = None if parser is None else _objects(table)
-    if parser is None or texts is None:
-        return Looked(table, front, tuple(units(table, view)))
-    return Looked(table, front, tuple(_parsed(table, texts, view, parser)))
+    texts = _objects(table)
+    hiding, closely, in_front = _looks(table, texts, view)
+    front = _hidden_front(table, in_front, view)
+    parts: list[Unit | Parsed] = []
+    at_once = _PARSED_AT_ONCE if texts is not None else max(len(table), 1)
+    for start in range(0, len(table), at_once):
+        flags = (None if one is None else one.slice(start, at_once) for one in (hiding, closely))
+        unit = Unit(table.slice(start, at_once), *flags)
+        some = None if texts is None or parser is None else texts.slice(start, at_once)
+        made = None if some is None or parser is None else parser.parse(some)
+        parts.append(unit if made is None else Parsed(unit, some, made))
+    return Looked(table, front, tuple(parts))
 
 
-def _parsed(table: pa.Table, texts: pa.Array, view: View, parser: Parser) -> Iterator[Unit | Parsed]:
-    hiding, closely = _looked_at(texts, document_columns(table), view.policy)
-    for start in range(0, len(table), _PARSED_AT_ONCE):
-        part, some = table.slice(start, _PARSED_AT_ONCE), texts.slice(start, _PARSED_AT_ONCE)
-        made = parser.parse(some)
-        if made is None:
-            yield from units(part, view)
-            continue
-        flags = (None if one is None else one.slice(start, _PARSED_AT_ONCE) for one in (hiding, closely))
-        yield Parsed(part, some, made, *flags)
-
-
-def units(table: pa.Table, view: View) -> Iterator[Unit]:
-    """Return records with what a look at their texts tells, a few at a time.
+def document_columns(table: pa.Table) -> list[str]:
+    """Return the columns of a table that hold JSON text: `data`, or places that were read alone.
 
     Parameters
     ----------
     table : pyarrow.Table
         As the storage gives it.
-    view : View
-        What is hidden.
 
-    Yields
-    ------
-    Unit
+    Returns
+    -------
+    list of str
     """
-    names = document_columns(table)
-    at_once = _DECODED_AT_ONCE if columns.DATA in names else max(len(table), 1)
-    for start in range(0, len(table), at_once):
-        part = table.slice(start, at_once)
-        looks = {name: _looked_at(whole(part.column(name)), [name], view.policy) for name in names}
-        hiding, closely = ({name: look[which] for name, look in looks.items()} for which in (0, 1))
-        yield Unit(part, hiding, closely)
-
-
-def document_columns(table: pa.Table) -> list[str]:
-    """Return the columns of a table that hold JSON text: `data`, or places that were read alone."""
     return [name for name in table.column_names if name not in FRONT and name != ORDER]
 
 
@@ -176,21 +164,51 @@ def _objects(table: pa.Table) -> pa.Array | None:
     return pc.binary_join_element_wise(*pieces, "}", "")
 
 
-def _looked_at(
-    texts: pa.Array, names: Sequence[str], policy: MaskingPolicy | None
-) -> tuple[pa.Array | None, pa.Array | None]:
+def _looks(
+    table: pa.Table, texts: pa.Array | None, view: View
+) -> tuple[pa.Array | None, pa.Array | None, dict[str, pa.Array]]:
+    """Tell in which rows a document could hide something, in which one holds a delicate number, and likewise in front.
+
+    One look for all, because to make the expression ready takes as long as to look at some thousand documents.
+    """
+    policy = view.policy
     if policy is None:
-        return None, delicate(texts)
-    trigger = policy.trigger
-    if trigger is None or any(re.search(trigger, name, re.IGNORECASE) for name in names):
-        # A place is named by its path, which may be that of a secret.
-        return pa.array([True] * len(texts), pa.bool_()), delicate(texts)
-    # Most texts need neither, which one look tells.
-    either = pc.match_substring_regex(texts, f"{trigger}|{DELICATE}", ignore_case=True).fill_null(fill_value=False)
-    if not pc.any(either).as_py():
-        return None, None
-    some = texts.filter(either)
-    return _in_all(either, _may_hide(some, policy)), _in_all(either, delicate(some))
+        return None, None if texts is None else delicate(texts), {}
+    names = [name for name in table.column_names if name in FRONT and _is_text(table, name) and not view.shows(name)]
+    front = [whole(table.column(name)) for name in names]
+    if policy.trigger is None:
+        everywhere = None if texts is None else pa.repeat(pa.scalar(value=True), len(table))
+        shown = {name: column.is_valid() for name, column in zip(names, front, strict=True)}
+        return everywhere, None if texts is None else delicate(texts), shown
+    together = pa.concat_arrays([*([] if texts is None else [texts]), *front, pa.array([], pa.string())])
+    either = _matching(together, f"{policy.trigger}|{DELICATE}")
+    if either is None:
+        return _of_names(table, policy), None, {}
+    found = [either.slice(start, len(table)) for start in range(0, len(either), max(len(table), 1))]
+    in_front = dict(zip(names, found[-len(names) :] if names else [], strict=True))
+    if texts is None:
+        return None, None, in_front
+    some = texts.filter(found[0])
+    hiding = _of_names(table, policy)
+    if hiding is None:
+        hiding = _in_all(found[0], _matching(some, policy.trigger))
+    return hiding, _in_all(found[0], delicate(some)), in_front
+
+
+def _is_text(table: pa.Table, name: str) -> bool:
+    return bool(table.schema.field(name).type == pa.string())
+
+
+def _of_names(table: pa.Table, policy: MaskingPolicy) -> pa.Array | None:
+    """Return every row when a place that was read alone is named by a path that may be that of a secret."""
+    places = (name for name in document_columns(table) if name != columns.DATA)
+    told = any(re.search(policy.trigger or "", name, re.IGNORECASE) for name in places)
+    return pa.repeat(pa.scalar(value=True), len(table)) if told else None
+
+
+def _matching(texts: pa.Array, expression: str) -> pa.Array | None:
+    found = pc.match_substring_regex(texts, expression, ignore_case=True).fill_null(fill_value=False)
+    return found if pc.any(found).as_py() else None
 
 
 def _in_all(chosen: pa.Array, flags: pa.Array | None) -> pa.Array | None:
@@ -198,13 +216,12 @@ def _in_all(chosen: pa.Array, flags: pa.Array | None) -> pa.Array | None:
     return None if flags is None else pc.replace_with_mask(chosen, chosen, flags)
 
 
-def _hidden_front(front: pa.Table, view: View) -> pa.Table:
-    if view.policy is None:
-        return front
-    trigger = view.policy.text_trigger
-    for position, (name, column) in enumerate(zip(front.column_names, front.columns, strict=True)):
-        if column.type == pa.string() and not view.shows(name):
-            front = front.set_column(position, name, hidden_in_texts(column, view.policy.mask_text, trigger))
+def _hidden_front(table: pa.Table, looked_at: dict[str, pa.Array], view: View) -> pa.Table:
+    front = table.select([name for name in table.column_names if name in FRONT])
+    for name, flags in looked_at.items():
+        if view.policy is not None:
+            shown = hidden_where(front.column(name), flags, view.policy.mask_text)
+            front = front.set_column(front.column_names.index(name), name, shown)
     return front
 
 
@@ -234,7 +251,7 @@ def masked_documents(records: Unit, view: View, found: set[str], *, history: boo
         for value in values:
             if type(value) is dict:
                 value.pop(columns.HISTORY, None)
-    return _masked(values, records.hiding[columns.DATA], None, view, found)
+    return _masked(values, records.hiding, None, view, found)
 
 
 def masked_place(records: Unit, name: str, view: View, found: set[str]) -> list[JSONValue]:
@@ -257,12 +274,12 @@ def masked_place(records: Unit, name: str, view: View, found: set[str]) -> list[
         One per record.
     """
     # A place was read by the database itself, so that it is JSON for sure.
-    return _masked(_decoded_column(records, name, trusted=True), records.hiding[name], name, view, found)
+    return _masked(_decoded_column(records, name, trusted=True), records.hiding, name, view, found)
 
 
 def _decoded_column(records: Unit, name: str, *, trusted: bool) -> list[JSONValue]:
     ids = records.table.column("record_id")
-    return _decoded(records.table.column(name), records.delicate[name], ids, "record", trusted=trusted)
+    return _decoded(records.table.column(name), records.delicate, ids, "record", trusted=trusted)
 
 
 def _masked(

@@ -40,16 +40,38 @@ def hidden_in_texts(
         looked_at = texts.is_valid()
     else:
         looked_at = pc.match_substring_regex(texts, trigger, ignore_case=True).fill_null(fill_value=False)
+    return hidden_where(texts, looked_at, hide)
+
+
+def hidden_where(
+    texts: pa.ChunkedArray | pa.Array, looked_at: pa.ChunkedArray | pa.Array, hide: Callable[[str], str]
+) -> pa.ChunkedArray | pa.Array:
+    """Hide what is secret in a column of text, in rows that are known.
+
+    Parameters
+    ----------
+    texts : pyarrow.ChunkedArray or pyarrow.Array
+        Of type `string`.
+    looked_at : pyarrow.ChunkedArray or pyarrow.Array
+        Of type `bool`: in which rows something could be hidden.
+    hide : callable
+        As in `hidden_in_texts`.
+
+    Returns
+    -------
+    pyarrow.ChunkedArray or pyarrow.Array
+        The same one when nothing was hidden.
+    """
     if not pc.any(looked_at).as_py():
         return texts
     # Texts repeat: each is looked at once.
-    found = whole(texts.filter(looked_at)).dictionary_encode()
+    every, flags = whole(texts), whole(looked_at)
+    found = every.filter(flags).dictionary_encode()
     known = found.dictionary.to_pylist()
-    shown = [hide(text) for text in known]
+    shown = [None if text is None else hide(text) for text in known]
     if shown == known:
         return texts
-    replaced = pa.array(shown, pa.string()).take(found.indices)
-    made = pc.replace_with_mask(whole(texts), whole(looked_at), replaced)
+    made = pc.replace_with_mask(every, flags, pa.array(shown, pa.string()).take(found.indices))
     return pa.chunked_array([made]) if isinstance(texts, pa.ChunkedArray) else made
 
 
@@ -87,6 +109,8 @@ def hidden_in_values(
     -------
     list of JSON value
     """
+    if not _may_hold(values, policy.sweep_trigger):
+        return list(values)
     texts = pa.array(map(_quick_text, values), pa.string())
     looked_at = pc.match_substring_regex(texts, policy.sweep_trigger, ignore_case=True)
     shown = list(values)
@@ -94,6 +118,15 @@ def hidden_in_values(
         value = shown[position]
         shown[position] = policy.mask(value) if mask is None else mask(position, value)
     return shown
+
+
+def _may_hold(values: Sequence[Any], trigger: str | None) -> bool:
+    """Tell whether arrays of texts may hold what is looked for; of other values, that they may."""
+    try:
+        texts = pa.array(values, pa.list_(pa.string())).flatten()
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return True
+    return trigger is None or pc.any(pc.match_substring_regex(texts, trigger, ignore_case=True)).as_py() is True
 
 
 def _quick_text(value: Any) -> bytes | str | None:

@@ -26,7 +26,6 @@ from toolkit.frames.documents import (
     masked_documents,
     masked_place,
     may_hide,
-    units,
 )
 from toolkit.frames.flat import Layout, Piece, flatten, flatten_place
 from toolkit.frames.hiding import hidden_in_texts, hidden_in_values, hidden_name, revealed_in, without_twins
@@ -148,34 +147,31 @@ class Flat:
         if keep:
             self._front.append(records.front)
             self._keys.append(_keys(records.table))
-        for part in records.parts:
-            rows = part.table if isinstance(part, Unit) else part.source
-            for length, pieces in self._laid_out(part) if document_columns(rows) else ():
+        for part in records.parts if document_columns(records.table) else ():
+            for length, pieces in self._laid_out(part):
                 self.layout.add(pieces)
                 if keep:
                     self._pieces.append((length, pieces))
 
     def _laid_out(self, part: Unit | Parsed) -> Iterator[tuple[int, dict[str, Piece]]]:
-        if isinstance(part, Unit):
-            yield len(part.table), self._flatten(part)
-            return
-        pieces = self._of_parsed(part)
+        pieces = self._of_parsed(part) if isinstance(part, Parsed) else None
+        unit = part.unit if isinstance(part, Parsed) else part
         if pieces is not None:
-            yield len(part.source), pieces
-            return
-        for unit in units(part.source, self._view):
-            yield len(unit.table), self._flatten(unit)
+            yield len(unit.table), pieces
+        else:
+            yield from ((len(few.table), self._flatten(few)) for few in unit.pieces())
 
     def _of_parsed(self, part: Parsed) -> dict[str, Piece] | None:
-        exact = Exact(part.texts, part.delicate)
-        places = [] if columns.DATA in part.source.column_names else document_columns(part.source)
+        exact = Exact(part.texts, part.unit.delicate)
+        places = document_columns(part.unit.table)
+        places = [] if columns.DATA in places else places
         try:
-            pieces = pieces_of(part.table, exact, of_places=bool(places), history=self._history)
-            if self._view.policy is None or part.hiding is None:
+            pieces = pieces_of(part.made, exact, of_places=bool(places), history=self._history)
+            if self._view.policy is None or part.unit.hiding is None:
                 return pieces
             if self._veil is None:
                 self._veil = Veil(self._view.policy, self.secrets, places)
-            return self._veil.over(pieces, exact, pc.indices_nonzero(part.hiding).to_pylist())
+            return self._veil.over(pieces, exact, pc.indices_nonzero(part.unit.hiding).to_pylist())
         except NotThisWay:
             return None
 
@@ -184,7 +180,7 @@ class Flat:
             documents = masked_documents(part, self._view, self.secrets, history=self._history)
             return flatten(documents, history=self._history)
         pieces: dict[str, Piece] = {}
-        for name in part.delicate:
+        for name in document_columns(part.table):
             pieces |= flatten_place(name, masked_place(part, name, self._view, self.secrets))
         return pieces
 
@@ -373,9 +369,9 @@ def _whole(parts: Iterable[pa.Table], view: View) -> tuple[dict[str, Any], int]:
         for part in worked_ahead(parts, functools.partial(look, view=masked)):
             fronts.append(part.front)
             keys.append(_keys(part.table))
-            for unit in (unit for unit in part.parts if isinstance(unit, Unit)):
-                documents += masked_documents(unit, masked, secrets)
-                real += masked_documents(unit, EVERYTHING, secrets) if view.revealed else []
+            for few in (few for unit in part.parts if isinstance(unit, Unit) for few in unit.pieces()):
+                documents += masked_documents(few, masked, secrets)
+                real += masked_documents(few, EVERYTHING, secrets) if view.revealed else []
     front = pa.concat_tables(fronts)
     places = _places_in_order(pa.concat_tables(keys))
     made: dict[str, Any] = dict(zip(front.column_names, front.columns, strict=True))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json
@@ -20,6 +21,8 @@ _NEWLINE: Final = "\n"
 _OPENINGS: Final = 500
 """Brackets of one text above which it is left to the other reader: the time of this one grows with the square of the
 levels, and there may be as many levels as brackets."""
+_LONG: Final = 2_000
+"""Characters of a text below which it may have as many levels as it likes."""
 _WIDE: Final = 200
 """Columns above which it is asked how full they are."""
 _SPARSE: Final = 4
@@ -60,17 +63,17 @@ class Parser:
     def _read(self, texts: pa.Array) -> pa.Table | None:
         if not pc.all(pc.and_(pc.starts_with(texts, "{"), pc.ends_with(texts, "}"))).as_py():
             return None
-        openings = pc.add(pc.count_substring(texts, "{"), pc.count_substring(texts, "["))
-        if pc.max(openings).as_py() > _OPENINGS:
+        if _may_be_deep(texts):
             return None
         lines = pa.ListArray.from_arrays(pa.array([0, len(texts)], pa.int32()), texts)
         joined = pc.binary_join(lines, _NEWLINE)
+        buffer = joined[0].as_buffer()
         # A text of several lines could be taken for several objects.
-        if pc.count_substring(joined, _NEWLINE)[0].as_py() != len(texts) - 1:
+        if np.count_nonzero(np.frombuffer(buffer, np.uint8) == ord(_NEWLINE)) != len(texts) - 1:
             return None
-        table = self._table(joined[0].as_buffer())
+        table = self._table(buffer)
         if table is not None and self._note(table.schema):
-            table = self._table(joined[0].as_buffer())
+            table = self._table(buffer)
         return None if table is None or len(table) != len(texts) or _is_sparse(table) else table
 
     def _note(self, schema: pa.Schema) -> bool:
@@ -89,6 +92,13 @@ class Parser:
         except pa.ArrowException:
             # No JSON, or values of several kinds at one place: the other reader says.
             return None
+
+
+def _may_be_deep(texts: pa.Array) -> bool:
+    """Tell whether a text is long enough for many levels, and has the brackets for them."""
+    long = texts.filter(pc.greater(pc.binary_length(texts), _LONG))
+    openings = pc.add(pc.count_substring(long, "{"), pc.count_substring(long, "["))
+    return len(long) > 0 and pc.max(openings).as_py() > _OPENINGS
 
 
 def _leaves(fields: Any) -> Iterator[pa.DataType]:

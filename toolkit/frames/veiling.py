@@ -95,9 +95,11 @@ class Veil:
 
     def _hidden(self, piece: Piece, place: Place, rows: Sequence[int]) -> Piece:
         """Hide what is secret in one column, in rows where something could be."""
-        if place.verdict is None and piece.kinds <= _TELL_NOTHING:
-            return piece
         cells = piece.cells
+        if place.verdict is None:
+            rows = self._noisy(piece, rows)
+        if not rows:
+            return piece
         chosen = [cells[row] for row in rows] if isinstance(cells, list) else cells.take(pa.array(rows)).to_pylist()
         shown = [self._shown(place, value) for value in chosen]
         changed = {row: new for row, old, new in zip(rows, chosen, shown, strict=True) if new is not old}
@@ -112,6 +114,16 @@ class Veil:
         for row, new in changed.items():
             values[row] = new
         return leaf(values, set(map(type, values)))
+
+    def _noisy(self, piece: Piece, rows: Sequence[int]) -> Sequence[int]:
+        """Leave out rows in whose cells nothing is hidden, unless for a name."""
+        if piece.kinds <= _TELL_NOTHING:
+            return ()
+        noise = self._policy.noise
+        if noise is None or piece.kinds != _TEXT or isinstance(piece.cells, list):
+            return rows
+        found = pc.match_substring_regex(piece.cells.take(pa.array(rows)), noise)
+        return [rows[place] for place in pc.indices_nonzero(found.fill_null(fill_value=False)).to_pylist()]
 
     def _shown(self, place: Place, value: Any) -> Any:
         if value is None or (place.verdict is None and self._policy.is_quiet(value)):

@@ -25,7 +25,7 @@ from toolkit.masking.secret import HIDDEN
 from toolkit.masking.shapes import exempting
 from toolkit.masking.structure import Masker, stands_alone
 from toolkit.masking.sweep import Sweep, is_swept, texts_in
-from toolkit.masking.texts import find_spans, is_quiet
+from toolkit.masking.texts import NOISE, find_spans, is_quiet
 from toolkit.masking.trigger import TEXT_TRIGGER, TRIGGER, own_trigger
 
 if TYPE_CHECKING:
@@ -280,6 +280,11 @@ class MaskingPolicy:
             # An option says what the next text is.
             return all(type(one) is str and one[:1] != "-" and self.is_quiet(one) for one in value)
         return isinstance(value, int | float)
+
+    @property
+    def noise(self) -> str | None:
+        """A regular expression without which `is_quiet` is true of a text; None where nobody can say."""
+        return None if self.rules or self._sweep is not None else NOISE
 
     def sweep_text(self, text: str) -> str:
         """Do what `mask_text` does, for a text in which nothing is secret but what is swept."""

@@ -38,7 +38,8 @@ AFTER: Final = _shapes(
     COUNT="""
         count counts length len size sizes limit limits usage budget total max min minimum maximum capacity quota
         cost price rate ratio percent percentage pct score threshold attempts tries retries failures index amount
-        balance supply decimals bits bytes rounds iterations entropy port position rank minute second hour day""",
+        balance supply decimals bits bytes rounds iterations entropy port position rank minute second hour day found
+        detected matched scanned checked""",
     TIME="""
         at in expires expire expiry expiration exp ttl age duration timeout lifetime validity used time timestamp
         seconds minutes hours days ms interval window delay ago""",

@@ -33,6 +33,7 @@ _COMMON = re.compile(
 _SCHEME = re.compile(r"(?i)(?:bearer|basic|token|apikey|digest)\s+(\S+)")
 _PASSWORD = re.compile(r"://[^/\s:@]*:([^\s]+)@")
 _MAXIMUM_PARTS: Final = 10_000
+_NOTHING: Final = r"[^\x00-\x{10FFFF}]"
 
 
 def is_swept(text: str) -> bool:
@@ -179,12 +180,15 @@ def _written(secret: str) -> set[str]:
 
 def _needles(secrets: frozenset[str]) -> str:
     """Return an expression that a text matches wherever a secret stands in it, and as few others as may be."""
-    # A run of letters and digits is written the same in plain text and in JSON.
-    runs = {max(_PLAIN_RUN.findall(secret), key=len, default="")[-_RUN:] for secret in secrets}
-    if "" in runs:
-        return r"[^\x00-\x20]"
-    if len(runs) <= LONGEST_TRIGGER:
-        return "|".join(sorted(runs)) or r"[^\x00-\x{10FFFF}]"
+    # A run of letters and digits is written the same in plain text and in JSON. Secrets of one kind begin alike.
+    found = [_PLAIN_RUN.findall(secret) for secret in secrets]
+    if not all(found):
+        return r"[^\x00-\x20]" if found else _NOTHING
+    runs = {max(one, key=len)[-_RUN:] for one in found}
+    first = {one[0][:_RUN] for one in found}
+    fewer = min(runs, first, key=len) if len(runs) > LONGEST_TRIGGER else runs
+    if len(fewer) <= LONGEST_TRIGGER:
+        return "|".join(sorted(fewer))
     # Too many to look for one by one: what all of them look like.
     length = min(map(len, runs))
     if not all(any(sign.isdigit() for sign in run) for run in runs):

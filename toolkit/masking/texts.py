@@ -27,7 +27,19 @@ _NOISE = re.compile(
     r"[=\uff1a{\[<\"]|:(?<!-\d\dT\d\d:)(?<!-\d\dT\d\d:\d\d:)|%3[dD]|(?<![\w.-])[\w.-]{16}"
     r"|(?:^|[\s'(])--?[A-Za-z]|-----|PRIVATE KEY|(?i:earer |asic |\bpass(?:word|phrase) |ified by )"
 )
+NOISE: Final = (
+    r"[=\x{ff1a}{\[<\":%-]|[\w.]{16}|PRIVATE KEY|(?i:earer |asic |pass(?:word|phrase) |ified by )|[^\x00-\x7f]"
+)
+"""The same for RE2, which lets less pass: without a look at what stands before."""
 _ASSIGNMENT = re.compile(r"(?<![\w.$@-])([\w.$@-]++)([\]\"'`\\]{0,6}+)[ \t]*+(=>|:=|={1,3}|[:\uff1a]|%3[dD])")
+_TYPE = (
+    r"(?:str|String|string|bytes|Any|any|SecretStr|Secret|Final|Optional|Union|Annotated|ClassVar|None|null|undefined)"
+)
+_ANNOTATION = re.compile(
+    rf"[ \t]*+&?(?:'static )?{_TYPE}(?:\[[\w., |\[\]]{{0,60}}\])?(?: ?\| ?{_TYPE}){{0,4}}"
+    r"[ \t]*+=[ \t]*+(?=[rbuf]?[\"'`])"
+)
+_THREEFOLD = re.compile(r"[ \t]*+[rbuRBUfF]{0,2}(\"{3}|'{3})")
 _SEPARATOR = re.compile(r"[=:\uff1a]|%3[dD]")
 _DETAIL = re.compile(r"\(([^\n=]{1,512}?)\)=\(")
 _DETAIL_END = re.compile(r"\)(?= (?:already|is (?:not|still|dup)|conflict)|\.?\s*$)|(?=\n)|\Z", re.MULTILINE)
@@ -110,13 +122,26 @@ def _assignments(book: Rulebook, text: str) -> Iterator[Span]:
         name = _name_of(book, text, found)
         if not name or (found[3] == ":" and text.startswith((":", "//"), position)):
             continue
-        value = value_at(text, position, name)
+        value = _assigned(text, position, name)
         is_told = found[3] not in _COLONS or (value is not None and _is_told(text, found, value, name))
         if value is None and (value := block_at(text, found.start(), position)):
             is_told = True
         if value is not None and is_told and hides_text(book, name, value):
             yield Span(value.start, value.end, f"the value of {_shown_name(name)!r}")
             position = max(position, value.end)
+
+
+def _assigned(text: str, position: int, name: str) -> Value | None:
+    """Return the value that follows a name, also past the type that code says it has, and in threefold quotes."""
+    if annotated := _ANNOTATION.match(text, position):
+        position = annotated.end()
+    if opened := _THREEFOLD.match(text, position):
+        end = text.find(opened[1], opened.end())
+        body = text[opened.end() : end if end >= 0 else len(text)]
+        inner = body.strip()
+        start = opened.end() + len(body) - len(body.lstrip())
+        return Value(start, start + len(inner), inner, quoted=True) if inner and not inner.startswith(HIDDEN) else None
+    return value_at(text, position, name)
 
 
 def _shown_name(name: str) -> str:

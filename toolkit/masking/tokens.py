@@ -25,6 +25,27 @@ class Span(NamedTuple):
     shown: str = HIDDEN
 
 
+_OWN_BEGINNINGS: Final = """
+    AQVN CCIPAT_ CCIPRJ_ CFPAT- CLOJARS_ EZAK EZTK HRKU- NRAK- NRII- NRIQ- NRJS- PMAK- aio_ api_org_ bkua_ ddp_
+    duffel_live_ duffel_test_ figd_ fio-u- fm1a_ fm1r_ fm2_ fo1_ glc_ ico- lin_oauth_ lsv2_pt_ lsv2_sk_ napi_ nfp_ ntn_
+    os_v2_app_ p8e- pcsk_ pnu_ pplx- pscale_oauth_ pscale_pw_ pscale_tkn_ pul- r8_ rdme_ rnd_ s-s4t2ud- samsara_api_
+    sb_secret_ sbp_ sgp_ sha256~ shippo_live_ shippo_test_ sm_aat_ sm_pat_ sm_sat_ sntrys_ sntryu_ snyk_uat. tfp_
+    tk-us- tskey- vcp_ xkeysib- xsmtpsib-
+"""
+"""How the tokens of services begin that say so in front, and are letters, digits and signs from there on."""
+
+
+def _any_of(beginnings: str) -> str:
+    """Return an expression for any of some texts, those with one first letter together, so that it fails early."""
+    groups: dict[str, list[str]] = {}
+    for one in sorted(beginnings.split()):
+        groups.setdefault(one[0], []).append(re.escape(one[1:]))
+    return "(?:" + "|".join(f"{re.escape(first)}(?:{'|'.join(rest)})" for first, rest in groups.items()) + ")"
+
+
+# Sixteen letters and digits in a row, which words joined by signs are not.
+_DRAWN: Final = r"(?=[\w.=-]{0,40}?(?=[A-Za-z]{0,15}[A-Z0-9])[A-Za-z0-9]{16})"
+
 # What the rule is called, how it begins (as RE2 and Python both read it), and how it goes on.
 _KINDS: Final = (
     ("an AWS access key id", "(?:AKIA|ASIA|ABIA|ACCA|A3T[A-Z0-9])", r"[A-Z0-9]{16}(?![A-Za-z0-9])"),
@@ -34,8 +55,8 @@ _KINDS: Final = (
     ("a Stripe key", "(?:[sr]k_(?:test|live|prod)_|whsec_)", r"[A-Za-z0-9+/=]{10,255}+"),
     ("a Google API key", "AIza", r"[\w-]{30,45}+(?![\w-])"),
     ("a Google credential", r"(?:GOCSPX-|ya29\.|1//0)", r"[\w-]{20,512}+"),
-    ("an API key", "sk-(?:proj-|ant-|svcacct-|admin-|or-|live-|test-)", r"[\w-]{16,512}+"),
-    ("an API key", "sk-", r"(?=[\w-]{0,40}?[A-Z0-9])[\w-]{20,512}+"),
+    ("an API key", "sk-(?:proj-|ant-|svcacct-|admin-|or-|live-|test-|lf-)", r"[\w-]{16,512}+"),
+    ("an API key", "sk-", _DRAWN + r"[\w-]{20,512}+"),
     ("a signed token", "eyJ", r"[\w-]{6,}+\.(?=[\w-]{6})[\w-]++(?:\.[\w-]*+){0,3}+"),
     ("a Telegram bot token", "[0-9]{8,10}:AA", r"[\w-]{30,40}+"),
     ("an npm token", "npm_", r"[A-Za-z0-9]{36}(?![A-Za-z0-9])"),
@@ -46,12 +67,39 @@ _KINDS: Final = (
     ("a Shopify token", "shp(?:at|ca|pa|ss)_", r"[A-Fa-f0-9]{32}"),
     ("a Vault token", r"hv[sbr]\.", r"[\w-]{20,512}+"),
     ("an age key", "AGE-SECRET-KEY-1", r"[0-9A-Z]{20,58}+"),
-    ("a Docker token", "dckr_pat_", r"[\w-]{20,64}+"),
+    ("a Docker token", "dckr_[po]at_", r"[\w-]{20,64}+"),
     ("an API key", "(?:gsk_|xai-|glsa_|lin_api_|nvapi-|rubygems_)", r"[A-Za-z0-9_-]{24,255}+"),
+    ("an AWS Bedrock key", "ABSK", r"[A-Za-z0-9+/]{100,300}+={0,2}"),
+    ("an Atlassian token", "(?:AT[AC]TT3xFfG|ATBB)", r"[\w=-]{28,255}+"),
+    ("an Artifactory token", "(?:AKCp|cmVmdGtu)", r"[A-Za-z0-9]{56,80}+"),
+    ("a token of a web site", "EAA[A-Z]", r"[A-Za-z0-9]{56,512}+"),
+    ("a Twilio key", "SK[0-9a-f]{8}", r"[0-9a-f]{24}(?![A-Za-z0-9])"),
+    ("a Square token", "sq0(?:atp|csp)-", r"[\w-]{20,60}+"),
+    ("a Databricks token", "dapi[0-9a-f]{8}", r"[0-9a-f]{24}(?:-[0-9])?"),
+    ("a Doppler token", r"dp\.(?:pt|ct|st|sa|scim|audit)\.", r"[A-Za-z0-9.]{40,60}+"),
+    ("a Dynatrace token", r"dt0[a-z][0-9]{2}\.", r"[A-Z0-9]{24}\.[A-Z0-9]{64}"),
+    ("a Grafana key", "eyJrIjoi", r"[A-Za-z0-9]{60,400}+={0,2}"),
+    ("a Cloudflare key", r"v1\.0-[0-9a-f]{8}", r"[0-9a-f]{16}-[0-9a-f]{100,160}+"),
+    ("a 1Password key", "(?:ops_eyJ|A3-[A-Z0-9]{6}-)", r"[A-Za-z0-9+/=-]{26,2000}+"),
+    ("an Airtable token", r"pat[A-Za-z0-9]{14}\.", r"[0-9a-f]{64}"),
+    ("a HubSpot token", "pat-(?:na|eu|ap)[0-9]-", r"[0-9a-f-]{36}"),
+    ("a NuGet key", "oy2[a-z0-9]{8}", r"[a-z0-9]{35}(?![A-Za-z0-9])"),
+    ("a crates.io token", "cio[A-Za-z0-9]{8}", r"[A-Za-z0-9]{24}(?![A-Za-z0-9])"),
+    ("a Notion token", "secret_[A-Za-z0-9]{8}", r"[A-Za-z0-9]{35}(?![A-Za-z0-9])"),
+    ("an Octopus key", "API-[A-Z0-9]{8}", r"[A-Z0-9]{18}(?![A-Za-z0-9])"),
+    ("an ElevenLabs key", "sk_[0-9a-f]{8}", r"[0-9a-f]{40}(?![A-Za-z0-9])"),
+    ("a Plaid token", "access-(?:sandbox|development|production)-", r"[0-9a-f-]{36}"),
+    ("a PayPal token", r"access_token\$(?:production|sandbox)\$", r"[0-9a-z]{16}\$[0-9a-f]{32}"),
+    ("a SonarQube token", "sq[pau]_[0-9a-f]{8}", r"[0-9a-f]{32}(?![A-Za-z0-9])"),
+    ("an access key id", "(?:LTAI|AKID)[A-Za-z0-9]{8}", r"(?=[A-Za-z]{0,20}?[0-9])[A-Za-z0-9]{8,28}(?![A-Za-z0-9])"),
+    ("a token of a service", _any_of(_OWN_BEGINNINGS), _DRAWN + r"[\w.=-]{16,512}+"),
 )
 
 _STARTS: Final = "|".join(begin for _, begin, _ in _KINDS)
-TOKEN_BEGINNINGS: Final = rf"(?:^|[^A-Za-z0-9]|\\[nrt]|%[0-9A-Fa-f]{{2}}|/bot)(?:{_STARTS})[\w+/=.-]{{10}}"
+TOKEN_BEGINNINGS: Final = (
+    rf"(?:^|[^A-Za-z0-9]|\\[nrt]|%[0-9A-Fa-f]{{2}}|/bot)(?:{_STARTS})[\w+/=.-]{{10}}"
+    r"|[0-9]Q~[\w~.-]{10}|\.atlasv1\."
+)
 """Read as written, upper and lower case apart."""
 
 # A letter or digit before it makes it the middle of something else, unless it belongs to an escape: `\n`, `%3D`.
@@ -59,7 +107,10 @@ _BEFORE: Final = r"(?:(?<![A-Za-z0-9])|(?<=\\[nrt])|(?<=%[0-9A-Fa-f]{2})|(?<=/bo
 _TOKENS = re.compile(
     _BEFORE + "(?:" + "|".join(f"(?P<r{number}>{begin}{rest})" for number, (_, begin, rest) in enumerate(_KINDS)) + ")"
 )
-_TOKEN_START = re.compile(_STARTS)
+_TOKEN_START = re.compile(f"{_BEFORE}(?:{_STARTS})")
+# Those whose beginning is any text, and whose middle is their own.
+_AZURE = re.compile(r"(?:(?<![\w~.-])|(?<=\\[nrt]))[\w~.-]{3}[0-9]Q~[\w~.-]{31,34}(?![\w~.-])")
+_TERRAFORM = re.compile(r"(?:(?<![A-Za-z0-9])|(?<=\\[nrt]))[A-Za-z0-9]{14}\.atlasv1\.[\w=-]{50,80}+")
 _BEARER = re.compile(r"(?i:\bbearer)[ \t]{1,8}([\w.~+/=-]{8,}+)")
 _BASIC = re.compile(r"\b(?:[Bb]asic|BASIC)[ \t]{1,8}([A-Za-z0-9+/]{7,1024}+={0,2})(?![\w+/=-])")
 
@@ -87,6 +138,7 @@ def token_spans(text: str) -> Iterator[Span]:
     if _TOKEN_START.search(text):
         for found in _TOKENS.finditer(text):
             yield Span(found.start(), found.end(), _KINDS[int((found.lastgroup or "r0")[1:])][0])
+    yield from _own_middles(text)
     if "earer" in text or "EARER" in text:
         for found in _BEARER.finditer(text):
             if looks_drawn(found[1], least=8):
@@ -95,6 +147,13 @@ def token_spans(text: str) -> Iterator[Span]:
         for found in _BASIC.finditer(text):
             if _is_basic(found[1]):
                 yield Span(found.start(1), found.end(1), "a user's name and password")
+
+
+def _own_middles(text: str) -> Iterator[Span]:
+    if "Q~" in text:
+        yield from (Span(found.start(), found.end(), "an Azure secret") for found in _AZURE.finditer(text))
+    if ".atlasv1." in text:
+        yield from (Span(found.start(), found.end(), "a Terraform token") for found in _TERRAFORM.finditer(text))
 
 
 def _is_basic(text: str) -> bool:

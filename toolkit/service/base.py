@@ -14,7 +14,7 @@ from toolkit.masking import EVERYTHING, MaskingPolicy, View
 from toolkit.model import Receipt
 from toolkit.storage import restore
 from toolkit.storage.archive import ArchiveStorage
-from toolkit.storage.base import WorkflowId, WorkflowIds, single_workflow
+from toolkit.storage.base import WorkflowId, WorkflowIds, literally, single_workflow
 from toolkit.storage.records import RecordStorage
 from toolkit.storage.variables import VariableStorage
 from toolkit.targets import warn_of_row_security
@@ -161,7 +161,9 @@ class ServiceBase:
         1
         """
         change_id = receipt.id if isinstance(receipt, Receipt) else receipt
-        return restore.undo(self.archive, change_id, on_conflict)
+        return restore.undo(
+            self.archive, change_id, on_conflict, lambda workflow_id: self._sweeping(literally(workflow_id))
+        )
 
     def undo_last(self, workflow_id: WorkflowId, on_conflict: str = "fail") -> Receipt:
         """Undo the last change of a workflow that this actor made and did not undo yet.

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
     import pandas as pd
     import pyarrow as pa
-    import sqlalchemy as sa
 
     from toolkit.frames import DtypeBackend
     from toolkit.masking import View
+    from toolkit.states import Reading
     from toolkit.storage.database import Database
 
 
@@ -32,9 +32,11 @@ class RecordChunks:
     database : Database
         Open.
     read : callable
-        Gives the parts of the read, as Arrow tables, within a transaction.
+        Gives the parts of the read, as Arrow tables, within a transaction; with `state=True`, with their states.
     view : View
         What is hidden.
+    reading : callable
+        Gives what remembers the states of a chunk, or None where no chunk could be written back.
     flatten : bool
         Whether documents become columns.
     wanted : sequence of str or None
@@ -57,8 +59,9 @@ class RecordChunks:
     def __init__(
         self,
         database: Database,
-        read: Callable[[sa.Connection], Iterator[pa.Table]],
+        read: Callable[..., Iterator[pa.Table]],
         view: View,
+        reading: Callable[[], Reading | None],
         *,
         flatten: bool,
         wanted: Sequence[str] | None,
@@ -68,6 +71,7 @@ class RecordChunks:
         self._database = database
         self._read = read
         self._view = view
+        self._reading = reading
         self._options: dict[str, Any] = {
             "flatten": flatten,
             "wanted": wanted,
@@ -84,7 +88,7 @@ class RecordChunks:
             if self._options["flatten"]:
                 self._options["before"] = self._seen_before(self._read(connection))
             self._view.note(self._database.actor, self._rows)
-            self._parts = self._read(connection)
+            self._parts = self._read(connection, state=self._reading() is not None)
             if self._database.has_one_connection:
                 # Nothing may stay open on the one connection that all calls share.
                 self._parts = list(self._parts)
@@ -99,14 +103,18 @@ class RecordChunks:
         self._rows = 0
         for part in parts:
             self._rows += len(part)
-            flat.add(frames.look(part, self._view), keep=False)
+            flat.add(frames.look(part, self._view, flat.parser), keep=False)
         return flat
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
         if self._parts is None:
             raise InvalidOption("a read in chunks is a context manager: with service.query_records(…) as chunks: …")
         for part in self._parts:
-            yield frames.records(part, self._view, **self._options)
+            noticed = self._reading()
+            if noticed is None:
+                yield frames.records(part, self._view, **self._options)
+            else:
+                yield noticed.remembered_by(frames.records(noticed.passing([part]), self._view, **self._options))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

@@ -134,7 +134,7 @@ class ClearCalls(EditCalls):
         PurgePlan: 0 changes with 0 records and 0 variables, for good; nothing has changed yet, .apply() does it
         """
         one = None if workflow_id is None else self._one(workflow_id, "purge_archive")
-        return changes.plan_purge(self._plan_tools(), older_than, one)
+        return changes.plan_purge(self._plan_tools(self.masking), older_than, one)
 
     def clear_data(
         self,

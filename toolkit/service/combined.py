@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from toolkit import columns, frames, times
 from toolkit.changes import EVERY_WORKFLOW
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from toolkit.masking import MaskingPolicy
     from toolkit.patterns import PatternLike
     from toolkit.service.base import Reveal
     from toolkit.storage.base import WorkflowId
@@ -100,6 +101,34 @@ class WorkflowData:
 
 class CombinedCalls(IterationVariableCalls, RecordCalls, ClearCalls, TraceCalls):
     """Variables and records together."""
+
+    def with_masking(self, masking: MaskingPolicy) -> Self:
+        """Return this service with another policy, for one call or a few; this one stays as it is.
+
+        Parameters
+        ----------
+        masking : MaskingPolicy
+            Which values are hidden, in place of what `connect` or the profile said.
+
+        Returns
+        -------
+        UnifiedDataService
+            On the same database: closing one closes both. What the profile forbids stays forbidden.
+
+        Examples
+        --------
+        >>> import toolkit
+        >>> service = toolkit.connect(":memory:", create=True)
+        >>> change = service.set_variable("nightly", "customer_no", 17)
+        >>> strict = toolkit.MaskingPolicy(extra=("customer_*",))
+        >>> service.with_masking(strict).get_variable("nightly", "customer_no")
+        [hidden]
+        >>> service.get_variable("nightly", "customer_no")
+        17
+        """
+        other = type(self)(self.database, masking)
+        other.profile = self.profile
+        return other
 
     def list_workflows(self, pattern: PatternLike | None = None) -> pd.DataFrame:
         """List the workflows that have variables or records, or stand in the table of workflows.
@@ -188,7 +217,7 @@ class CombinedCalls(IterationVariableCalls, RecordCalls, ClearCalls, TraceCalls)
                 variables = self.get_all_variables(literally(one), pattern=chosen, reveal=reveal)
             if bucket != "global":
                 records = self.query_records(literally(one), chosen, ids=ids, flatten=False, reveal=reveal)
-        return WorkflowData(one, times.read(now), variables, records, include_metadata)
+        return WorkflowData(self.masking.mask_text(one), times.read(now), variables, records, include_metadata)
 
     def get_stats(self, workflow_id: WorkflowId) -> DataStats:
         """Count the variables and records of one workflow, in the database.
@@ -223,7 +252,7 @@ class CombinedCalls(IterationVariableCalls, RecordCalls, ClearCalls, TraceCalls)
             counted_by = self.records.count(literally(one), RecordFilter(), groups)
             records = self._hidden_in(counted_by, groups, literally(one)).to_pylist()
         return DataStats(
-            one,
+            self.masking.mask_text(one),
             _margin((kind, count) for kind, _, count in variables),
             _margin((category, count) for _, category, count in variables),
             _margin(((row["record_type"], row["status"]), row["count"]) for row in records),

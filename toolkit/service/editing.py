@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from toolkit import changes, columns, states
 from toolkit.changes import Edits, PlanTools, UpdatePlan
-from toolkit.errors import InvalidOption
+from toolkit.errors import HiddenValue, InvalidOption
 from toolkit.masking import HIDDEN
+from toolkit.model import RecordFilter
 from toolkit.service.record_reads import ALL_COLUMNS, RecordReadCalls
 from toolkit.storage.base import literally
+from toolkit.storage.record_reads import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,17 +20,20 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from toolkit.masking import MaskingPolicy
     from toolkit.states import ReadState
     from toolkit.storage.base import WorkflowId
 
 _NAME: Final = "record_id"
+_EXACT: Final = 2**53
+"""Up to here a float is an integer, too."""
 
 
 class EditCalls(RecordReadCalls):
     """Write edited frames back."""
 
-    def _plan_tools(self) -> PlanTools:
-        return PlanTools(self.archive, self._receipt)
+    def _plan_tools(self, policy: MaskingPolicy) -> PlanTools:
+        return PlanTools(self.archive, self._receipt, policy)
 
     def plan_update(
         self,
@@ -89,15 +94,27 @@ class EditCalls(RecordReadCalls):
         given = _checked(frame, one, "frame")
         read = None if before is None else _checked(before, one, "before")
         state = _state(frame, before, one)
+        given, masked = _apart(given)
         with self.database.read():
-            now = self.query_records(literally(one), ids=list(given.index), columns=ALL_COLUMNS).set_index(_NAME)
+            now, masked_now = self._as_it_is(one, given if masked.empty else None)
+            read, masked_read = (None, masked_now) if read is None else _apart(read)
+            _refuse_edited(masked, masked_read)
             cells = _touched(given, now if read is None else read)
             if removed:
                 cells = {name: cells.get(name, {}) for name in given.index}
             differ = frozenset[str]() if state is not None or read is None else _changed_since(read, now, cells)
-            known = None if state is None else state.by_name()
-            edits = Edits(cells, list(given.columns), removed, known, differ)
-            return changes.plan_update(self.records, one, edits, self._plan_tools(), self._sweeping(literally(one)))
+            known, kind = (None, WHOLE) if state is None else (state.by_name(), state.kind)
+            edits = Edits(cells, list(given.columns), removed, known, differ, kind)
+            policy = self._sweeping(literally(one))
+            return changes.plan_update(self.records, one, edits, self._plan_tools(policy), policy)
+
+    def _as_it_is(self, workflow_id: str, like: pd.DataFrame | None) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Read the records of a frame, or all, by real ids; and those with a masked id again, by that."""
+        ids = None if like is None else list(like.index)
+        found = self.query_records(literally(workflow_id), ids=ids, columns=ALL_COLUMNS).set_index(_NAME)
+        # Which rows these are is told by the ids themselves, in the same order.
+        real = self.records.query(literally(workflow_id), RecordFilter.of(ids=ids), places=[]).column(_NAME)
+        return found.set_axis(real.to_pylist(), axis=0), _apart(found)[1]
 
 
 def _checked(frame: Any, workflow_id: str, what: str) -> pd.DataFrame:
@@ -118,13 +135,45 @@ def _checked(frame: Any, workflow_id: str, what: str) -> pd.DataFrame:
     ids = whole[_NAME]
     if not ids.map(lambda name: isinstance(name, str)).all():
         raise InvalidOption(f"record_id of {what} is not all text; read a file with dtype={{'record_id': str}}")
-    if ids.duplicated().any():
-        raise InvalidOption(f"{what} has more than one row of record {ids[ids.duplicated()].iloc[0]!r}")
+    again = ids.duplicated() & ~_masked(ids)
+    if again.any():
+        raise InvalidOption(f"{what} has more than one row of record {ids[again].iloc[0]!r}")
     if columns.WORKFLOW_ID in names and not (whole[columns.WORKFLOW_ID].astype(str) == workflow_id).all():
         raise InvalidOption(
             f"{what} holds rows of other workflows than {workflow_id}; take them out, or plan each by itself"
         )
     return whole.drop(columns=columns.WORKFLOW_ID, errors="ignore").set_index(_NAME)
+
+
+def _masked(ids: Any) -> Any:
+    return ids.str.contains(HIDDEN, regex=False).astype(bool)
+
+
+def _apart(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows with their real ids, and those whose id is masked: nobody can tell which records these are."""
+    masked = _masked(frame.index)
+    return frame.loc[~masked], frame.loc[masked]
+
+
+def _refuse_edited(given: pd.DataFrame, read: pd.DataFrame) -> None:
+    """Leave rows with a masked id alone where they are as they were read; whatever else they hold is refused."""
+    if given.empty:
+        return
+    known = set(_texts(read.reindex(columns=given.columns)))
+    if not known.issuperset(_texts(given)):
+        raise HiddenValue(
+            "a row with a masked id, which could be any of several records, is not as it was read; nothing is planned. "
+            "To edit it, read the frame with reveal=True; else leave it as it was, or take it out"
+        )
+
+
+def _texts(frame: pd.DataFrame) -> list[str]:
+    """Write each row down, however pandas holds it."""
+    cells = [_plain(_times(frame[name]) if name in columns.TIME_COLUMNS else frame[name]) for name in frame.columns]
+    numbers = [
+        [float(each) if type(each) is int and abs(each) < _EXACT else each for each in column] for column in cells
+    ]
+    return [repr(row) for row in zip(frame.index, *numbers, strict=True)]
 
 
 def _state(frame: pd.DataFrame, before: pd.DataFrame | None, workflow_id: str) -> ReadState | None:

@@ -14,7 +14,7 @@ from toolkit.model import OneOrMany, Receipt, VariableFilter
 from toolkit.patterns import Pattern
 from toolkit.service.base import Reveal, of_workflows
 from toolkit.service.formatting import format_for_display
-from toolkit.service.variables import VariableCalls
+from toolkit.service.variables import VariableCalls, masked_ids
 from toolkit.storage.base import literally
 from toolkit.storage.nodes import read_nodes
 
@@ -110,7 +110,7 @@ class IterationVariableCalls(VariableCalls):
             chosen = [key for place in places if (key := parsed[place]) is not None]
             why = self._why_stale(table.column(columns.WORKFLOW_ID).to_pylist(), chosen)
         view = self._view(reveal, workflow_id)
-        frame = frames.variables(of_workflows(table, workflow_id), view)
+        frame = masked_ids(frames.variables(of_workflows(table, workflow_id), view), view)
         self._note(view, len(frame))
         laid_out = _laid_out(frame, _bases(chosen, view), chosen, [_shown(reason, view) for reason in why])
         return laid_out if stale is None else laid_out[laid_out["stale"] == stale].reset_index(drop=True)

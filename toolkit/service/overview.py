@@ -12,6 +12,8 @@ from toolkit.patterns import PatternLike, parse
 from toolkit.storage.tables import workflow_names
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import pandas as pd
 
     from toolkit.storage.records import RecordStorage
@@ -66,7 +68,9 @@ def overview(variables: VariableStorage, records: RecordStorage, workflow_ids: P
     )
 
 
-def masked_overview(workflows: pd.DataFrame, policy: MaskingPolicy) -> pd.DataFrame:
+def masked_overview(
+    workflows: pd.DataFrame, policy: MaskingPolicy, names: Iterable[str] = (columns.WORKFLOW_ID, "name")
+) -> pd.DataFrame:
     """Hide what is secret in the ids and the names of workflows.
 
     Parameters
@@ -75,6 +79,8 @@ def masked_overview(workflows: pd.DataFrame, policy: MaskingPolicy) -> pd.DataFr
         With `workflow_id`, and maybe `name`.
     policy : MaskingPolicy
         Hides parts of texts.
+    names : iterable of str, default ("workflow_id", "name")
+        Columns of text.
 
     Returns
     -------
@@ -83,7 +89,7 @@ def masked_overview(workflows: pd.DataFrame, policy: MaskingPolicy) -> pd.DataFr
     """
     texts = {
         name: workflows[name].map(policy.mask_text, na_action="ignore").astype(frames.TEXT)
-        for name in (columns.WORKFLOW_ID, "name")
+        for name in names
         if name in workflows
     }
     return workflows.assign(**texts)
@@ -115,10 +121,13 @@ def find_workflow(workflows: pd.DataFrame, id_or_name: str) -> str:
     named = list(ids[workflows["name"] == id_or_name])
     if len(named) == 1:
         return str(named[0])
-    if named:
-        raise WorkflowNotFound(f"{len(named)} workflows are named {id_or_name!r}; give one of the ids {named}")
-    everything = [*ids, *workflows["name"].dropna()]
     policy = MaskingPolicy()
+    shown = policy.mask_text(id_or_name)
+    if named:
+        raise WorkflowNotFound(
+            f"{len(named)} workflows are named {shown!r}; give one of the ids {list(map(policy.mask_text, named))}"
+        )
+    everything = [*ids, *workflows["name"].dropna()]
     near = [policy.mask_text(name) for name in difflib.get_close_matches(id_or_name, everything, n=3)]
     hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "service.list_workflows() shows all"
-    raise WorkflowNotFound(f"there is no workflow {id_or_name!r}; {hint}")
+    raise WorkflowNotFound(f"there is no workflow {shown!r}; {hint}")

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from toolkit import columns, frames, jsonvalue, times
 from toolkit.errors import InvalidOption, InvalidValue, RecordExists, VariableNotFound
+from toolkit.frames.hiding import without_twins
 from toolkit.iterate import MARK_FAILED_CONTINUE, Iteration, IterationResult, Rules, check_body
 from toolkit.model import Bound, OneOrMany, Receipt, RecordFilter, RecordFilterOptions
 from toolkit.service.combined import CombinedCalls
+from toolkit.service.telling import hushed
 from toolkit.storage import claims, rows
+from toolkit.storage.base import literally
 from toolkit.storage.claims import Claims
 from toolkit.storage.variables import check_key
 
@@ -87,22 +90,36 @@ class IterationCalls(CombinedCalls):
         ['temp:monday:unknown:0001', 'temp:monday:unknown:0002']
         """
         one = self._one(workflow_id, "convert_array_to_records")
+        with hushed(self, one):
+            made = self._converted(one, array, record_type, iteration_node_alias, run_id, literal=literal)
+        return list(map(self.masking.mask_text, made))
+
+    def _converted(
+        self,
+        workflow_id: str,
+        array: Iterable[Any],
+        record_type: str,
+        alias: str | None = None,
+        run_id: str | None = None,
+        *,
+        literal: bool,
+    ) -> list[str]:
         run = uuid.uuid4().hex[:12] if run_id is None else jsonvalue.check_text(run_id, "run id", empty=False)
         elements = _elements(array)
-        begins = f"{TEMPORARY}:{run}:{iteration_node_alias or 'unknown'}"
+        begins = f"{TEMPORARY}:{run}:{alias or 'unknown'}"
         digits = max(_DIGITS, len(str(len(elements))))
         given = [
             {
                 "record_id": f"{begins}:{index + 1:0{digits}}",
                 "record_type": record_type,
-                "iteration_node_alias": iteration_node_alias,
+                "iteration_node_alias": alias,
                 columns.DATA: {columns.FIELDS: dict(zip(_ELEMENT, (value, index, len(elements)), strict=True))},
             }
             for index, value in enumerate(elements)
         ]
         listed = rows.record_rows(given, literal=literal)
         with self.database.write():
-            self.records.create_many(one, self._new(one, listed))
+            self.records.create_many(workflow_id, self._new(workflow_id, listed))
         return [row["record_id"] for row in listed]
 
     def _new(self, workflow_id: str, listed: list[Row]) -> list[Row]:
@@ -178,7 +195,8 @@ class IterationCalls(CombinedCalls):
         Returns
         -------
         IterationResult
-            `processed, failed, total`; `results` and `errors` by record id.
+            `processed, failed, total`; `results` and `errors` by record id. Secrets in ids and messages are masked;
+            what bodies returned is theirs.
 
         Raises
         ------
@@ -213,9 +231,20 @@ class IterationCalls(CombinedCalls):
         if over is None:
             selection = RecordFilter.of(over_records, record_type=record_type)
         else:
-            selection = RecordFilter(ids=self._records_of(one, over, record_type))
+            with hushed(self, one):
+                selection = RecordFilter(ids=self._records_of(one, over, record_type))
         iterated = Claims(self.records, one, taken)
-        return Iteration(iterated, checked, rules).run(iterated.waiting(selection), progress=progress)
+        return self._told(one, Iteration(iterated, checked, rules).run(iterated.waiting(selection), progress=progress))
+
+    def _told(self, workflow_id: str, result: IterationResult) -> IterationResult:
+        """Mask the ids and messages of a result, which people look at; what bodies returned stays as it is."""
+        if not result.results and not result.errors:
+            return result
+        shown = self._sweeping(literally(workflow_id)).mask_text
+        of_results, of_errors = (without_twins(map(shown, each)) for each in (result.results, result.errors))
+        results = dict(zip(of_results, result.results.values(), strict=True))
+        errors = dict(zip(of_errors, map(shown, result.errors.values()), strict=True))
+        return dataclasses.replace(result, results=results, errors=errors)
 
     def _records_of(self, workflow_id: str, over: str, record_type: OneOrMany | None) -> tuple[str, ...]:
         """Make the records of a variable's elements."""
@@ -230,7 +259,7 @@ class IterationCalls(CombinedCalls):
                 "pattern of record ids"
             )
         # The elements come from the database itself, not from a frame in which values were hidden.
-        return tuple(self.convert_array_to_records(workflow_id, array, record_type or TEMPORARY, literal=True))
+        return tuple(self._converted(workflow_id, array, record_type or TEMPORARY, literal=True))
 
     def _nearest(self, workflow_id: str, key: str) -> str:
         near = difflib.get_close_matches(key, self.variables.query(workflow_id).column("key").to_pylist(), n=1)
@@ -317,7 +346,7 @@ class IterationCalls(CombinedCalls):
         Returns
         -------
         list of str
-            The ids of the records that wait again, by code point.
+            The ids of the records that wait again, by code point; secrets in them are masked.
 
         Raises
         ------
@@ -335,7 +364,8 @@ class IterationCalls(CombinedCalls):
         one = self._one(workflow_id, "requeue_stuck")
         selection = _of_status(columns.PROCESSING, "requeue_stuck", pattern, filters)
         limit = Bound("updated_at", "<", times.moment(older_than, "older_than"))
-        return claims.requeue(self.records, one, dataclasses.replace(selection, bounds=(*selection.bounds, limit)))
+        found = claims.requeue(self.records, one, dataclasses.replace(selection, bounds=(*selection.bounds, limit)))
+        return list(map(self._sweeping(literally(one)).mask_text, found)) if found else found
 
 
 def _elements(array: Any) -> list[Any]:

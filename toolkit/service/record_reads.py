@@ -7,12 +7,14 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Final, Literal, Unpack, overload
 
-from toolkit import columns, frames
+from toolkit import columns, frames, states
 from toolkit.errors import InvalidOption
 from toolkit.model import OneOrMany, RecordFilter, RecordFilterOptions
 from toolkit.patterns import Pattern, PatternLike
 from toolkit.service.base import Reveal, ServiceBase
 from toolkit.service.chunks import RecordChunks
+from toolkit.storage.base import single_workflow
+from toolkit.storage.record_reads import state_kinds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -191,16 +193,25 @@ class RecordReadCalls(ServiceBase):
         read["places"] = self._places(wanted, view) if flatten else None
         if wanted is not None:
             read["front"] = wanted
+        one = single_workflow(workflow_id) if flatten and not as_arrow else None
+        # Rows of several workflows, whole documents and Arrow tables cannot be written back.
+        of_one = None if one is None else self.records.workflow_id(one)
+        reading = functools.partial(_reading, of_one, state_kinds(places=read["places"] is not None, history=needed)[0])
         if chunksize is not None:
             size = _chunksize(chunksize)
             parts = functools.partial(self.records.stream, workflow_ids=workflow_id, selection=selection)
-            return RecordChunks(self.database, functools.partial(parts, rows_at_once=size, **read), view, **shape)
+            every = functools.partial(parts, rows_at_once=size, **read)
+            return RecordChunks(self.database, every, view, reading, **shape)
+        read["state"] = one is not None
         with self._one_moment(read["limit"]), self.records.parts(workflow_id, selection, **read) as tables:
             if as_arrow:
                 table = frames.arrow_records(tables, view, wanted=wanted, history=history)
                 self._note(view, len(table))
                 return table
-            frame = frames.records(tables, view, **shape)
+            noticed = reading()
+            frame = frames.records(tables if noticed is None else noticed.passing(tables), view, **shape)
+            if noticed is not None:
+                noticed.remembered_by(frame)
             self._note(view, len(frame))
             cut = read["limit"] == len(frame)
             return self._seen(frame, self._total(workflow_id, selection) if cut else None)
@@ -344,6 +355,10 @@ class RecordReadCalls(ServiceBase):
         ordered = frame.take(order).reset_index(drop=True)
         ordered.attrs["missing"] = sorted(set(asked).difference(found), key=place.__getitem__)
         return ordered
+
+
+def _reading(workflow_id: str | None, kind: str) -> states.Reading | None:
+    return None if workflow_id is None else states.Reading(workflow_id, kind)
 
 
 def _wanted(chosen: Sequence[str] | str | None, *, flatten: bool) -> tuple[Sequence[str] | None, bool]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from toolkit import columns, frames, jsonvalue
 from toolkit.errors import ToolkitError
 from toolkit.service.record_reads import RecordReadCalls
+from toolkit.service.telling import hushed
 from toolkit.storage import rows
 from toolkit.storage.given import Listed, Records
 from toolkit.storage.merge import Patch, check_patch
@@ -66,7 +67,7 @@ class RecordCalls(RecordReadCalls):
         Returns
         -------
         str
-            The record id.
+            The record id; a secret in it is masked.
 
         Raises
         ------
@@ -86,8 +87,9 @@ class RecordCalls(RecordReadCalls):
             "status": status,
             "iteration_node_alias": iteration_node_alias,
         }
-        self.records.create_many(workflow_id, [rows.record_row(given, literal=literal)], mode=mode, archive=archive)
-        return record_id
+        with hushed(self, workflow_id):
+            self.records.create_many(workflow_id, [rows.record_row(given, literal=literal)], mode=mode, archive=archive)
+        return self.masking.mask_text(record_id)
 
     def create_records(
         self,
@@ -135,7 +137,8 @@ class RecordCalls(RecordReadCalls):
         if given is None:
             many: Any = frame_or_iterable
             given = Listed(list(many))
-        return self.records.create_many(workflow_id, Records(given, literal=literal), mode=mode, archive=archive)
+        with hushed(self, workflow_id):
+            return self.records.create_many(workflow_id, Records(given, literal=literal), mode=mode, archive=archive)
 
     def update_record(
         self,
@@ -167,7 +170,7 @@ class RecordCalls(RecordReadCalls):
         Returns
         -------
         dict
-            `{"record_id": …, "updated": [the keys of the patch]}`.
+            `{"record_id": …, "updated": [the keys of the patch]}`; secrets in them are masked.
 
         Raises
         ------
@@ -182,11 +185,13 @@ class RecordCalls(RecordReadCalls):
         >>> service.update_record("nightly", "email_001", {"vars.label": "investor", "status": "complete"})
         {'record_id': 'email_001', 'updated': ['vars.label', 'status']}
         """
-        checked = _checked(record_id, patch, literal=literal)
-        document = self.records.update(workflow_id, record_id, checked)
+        with hushed(self, workflow_id):
+            checked = _checked(record_id, patch, literal=literal)
+            document = self.records.update(workflow_id, record_id, checked)
         if current_context is not None:
             _follow(current_context, record_id, {columns.DATA: document, **checked.columns})
-        return {"record_id": record_id, "updated": list(patch)}
+        shown = self.masking.mask_text
+        return {"record_id": shown(record_id), "updated": [shown(name) for name in patch]}
 
     def update_records(
         self,
@@ -225,8 +230,9 @@ class RecordCalls(RecordReadCalls):
         2
         """
         pairs = patches.items() if isinstance(patches, Mapping) else patches
-        checked = [(record_id, _checked(record_id, patch, literal=literal)) for record_id, patch in pairs]
-        return self.records.update_many(workflow_id, checked)
+        with hushed(self, workflow_id):
+            checked = [(record_id, _checked(record_id, patch, literal=literal)) for record_id, patch in pairs]
+            return self.records.update_many(workflow_id, checked)
 
     def delete_record(
         self, workflow_id: WorkflowId, record_id: str, *, reason: str | None = None, archive: bool = True

@@ -19,6 +19,7 @@ from toolkit.service.checking import CheckingCalls
 from toolkit.service.comparing import CompareCalls
 from toolkit.service.overview import masked_overview
 from toolkit.service.record_iteration import IterationCalls
+from toolkit.service.telling import hushed
 from toolkit.storage import rows
 from toolkit.storage.archive import Removal
 from toolkit.storage.base import WorkflowId, encode_for_writing, literally
@@ -233,13 +234,13 @@ class RunCalls(IterationCalls, CheckingCalls, CompareCalls):
     ) -> pd.DataFrame:
         # A run of which no file could be read is not written: an empty one must never replace a good one.
         readable = [each for each in runs if any(file.error is None for file in each.files)]
-        with self.database.write() as connection:
+        with hushed(self), self.database.write() as connection:
             ids = {each.name: self._id_of_run(connection, each.name, create=create_workflow) for each in readable}
             if not replace:
                 self._refuse_existing(ids)
             for each in readable:
                 self._write_run(ids[each.name], _with_origin(each, known), archive=archive)
-        return _imported(ids, runs)
+        return masked_overview(_imported(ids, runs), self.masking, ("path", columns.WORKFLOW_ID, "error"))
 
     def _id_of_run(self, connection: sa.Connection, name: str, *, create: bool) -> str:
         """Find the workflow that a run becomes; only where ids are uuids is that a question."""
@@ -336,13 +337,14 @@ class RunCalls(IterationCalls, CheckingCalls, CompareCalls):
         with self.database.read():
             records = self.query_records(literally(one), columns=list(columns.RECORD_COLUMNS))
             variables = self.get_all_variables(literally(one))
+        shown = self.masking.mask_text(one)
         summary = report.summarize(
             records,
             variables,
-            title=title or one,
+            title=self.masking.mask_text(title) if title else shown,
             source=self.database.place,
             created_at=dt.datetime.now(dt.UTC),
-            filters={columns.WORKFLOW_ID: one},
+            filters={columns.WORKFLOW_ID: shown},
             toolkit_version=__version__,
         )
         return report.RunReport(summary)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from toolkit import frames, jsonvalue
+from toolkit import columns, frames, jsonvalue
 from toolkit.errors import InvalidValue
 from toolkit.masking import Secret
 from toolkit.model import Receipt, VariableChange, VariableFilter
 from toolkit.service.base import Reveal, ServiceBase, of_workflows
+from toolkit.service.telling import hushed
 from toolkit.storage.base import WorkflowId, WorkflowIds, encode_for_writing, literally, refuse_mask
 from toolkit.storage.variables import check_key
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from toolkit.jsonvalue import JSONValue
+    from toolkit.masking import View
     from toolkit.patterns import PatternLike
 
 ALL: Final = "all"
@@ -88,7 +90,7 @@ class VariableCalls(ServiceBase):
         # All variables tell all secrets by themselves.
         view = self._view(reveal, None if selection == VariableFilter() else workflow_id)
         self._note(view, len(table))
-        return self._seen(frames.variables(of_workflows(table, workflow_id), view))
+        return self._seen(masked_ids(frames.variables(of_workflows(table, workflow_id), view), view))
 
     def get_variable(
         self, workflow_id: WorkflowId, key: str, default: Any = None, *, reveal: Reveal = False
@@ -179,7 +181,7 @@ class VariableCalls(ServiceBase):
         Returns
         -------
         VariableChange
-            `success, key, value` (masked when sensitive), `reason, removed`.
+            `success, key, value` (masked when sensitive), `reason, removed`; secrets in keys and texts are masked, too.
 
         Raises
         ------
@@ -197,15 +199,19 @@ class VariableCalls(ServiceBase):
         >>> service.set_variable("nightly", "total", 3).value
         3
         """
-        if schema is not None:
-            from toolkit import validation  # noqa: PLC0415 - jsonschema is only loaded when it is used
+        with hushed(self, workflow_id):
+            if schema is not None:
+                from toolkit import validation  # noqa: PLC0415 - jsonschema is only loaded when it is used
 
-            validation.check(value, schema, f"variable {key!r}")
-        text = encode_for_writing(value, f"variable {_key(key, literal=literal)!r}", literal=literal)
-        removed = self._write(workflow_id, {key: text}, reason=reason, keep_iterations=keep_iterations, archive=archive)
+                validation.check(value, schema, f"variable {key!r}")
+            text = encode_for_writing(value, f"variable {_key(key, literal=literal)!r}", literal=literal)
+            removed = self._write(
+                workflow_id, {key: text}, reason=reason, keep_iterations=keep_iterations, archive=archive
+            )
         shown = self.masking.mask(jsonvalue.decode(text), key)
-        gone = tuple(map(self.masking.mask_text, removed))
-        return VariableChange(success=True, key=key, value=shown, reason=reason, removed=gone)
+        name, *gone = map(self.masking.mask_text, (key, *removed))
+        why = reason if reason is None else self.masking.mask_text(reason)
+        return VariableChange(success=True, key=name, value=shown, reason=why, removed=tuple(gone))
 
     def set_variables(
         self,
@@ -246,12 +252,13 @@ class VariableCalls(ServiceBase):
         >>> toolkit.connect(":memory:", create=True).set_variables("nightly", {"a": 1, "b": [2]})
         {'variables': 2}
         """
-        values = mapping_or_frame if isinstance(mapping_or_frame, Mapping) else _of_frame(mapping_or_frame)
-        texts = {
-            _key(key, literal=literal): encode_for_writing(value, f"variable {key!r}", literal=literal)
-            for key, value in values.items()
-        }
-        self._write(workflow_id, texts, archive=archive)
+        with hushed(self, workflow_id):
+            values = mapping_or_frame if isinstance(mapping_or_frame, Mapping) else _of_frame(mapping_or_frame)
+            texts = {
+                _key(key, literal=literal): encode_for_writing(value, f"variable {key!r}", literal=literal)
+                for key, value in values.items()
+            }
+            self._write(workflow_id, texts, archive=archive)
         return {"variables": len(texts)}
 
     def _write(
@@ -347,6 +354,29 @@ class VariableCalls(ServiceBase):
         1
         """
         return self._receipt(self.variables.delete_all(workflow_id, reason=reason, archive=archive))
+
+
+def masked_ids(frame: pd.DataFrame, view: View) -> pd.DataFrame:
+    """Hide what is secret in the ids of workflows, where a frame is about several.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Of variables.
+    view : View
+        What of it is hidden.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The same frame when nothing is.
+    """
+    if view.policy is None or columns.WORKFLOW_ID not in frame or view.shows(columns.WORKFLOW_ID):
+        return frame
+    ids = frame[columns.WORKFLOW_ID]
+    shown = {name: view.policy.mask_text(name) for name in ids.unique()}
+    hidden = any(name != text for name, text in shown.items())
+    return frame.assign(**{columns.WORKFLOW_ID: ids.map(shown).astype(frames.TEXT)}) if hidden else frame
 
 
 def _key(key: object, *, literal: bool) -> str:

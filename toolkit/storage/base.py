@@ -210,13 +210,11 @@ class BaseStorage(ABC):
 
     def in_workflows(self, workflow_ids: WorkflowIds) -> Condition:
         """Return the condition that a row belongs to one workflow, to one of several, or to those of a pattern."""
-        single = single_workflow(workflow_ids)
-        if single is not None:
-            return self.in_workflow(single)
-        pattern = patterns.parse(workflow_ids, "workflow_id")  # type: ignore[arg-type]
-        if pattern.single is not None:
+        one = only_workflow(workflow_ids)
+        if one is not None:
             # Compared in its own type: a uuid column cast to text would leave its index unused.
-            return self.in_workflow(pattern.single)
+            return self.in_workflow(one)
+        pattern = patterns.parse(workflow_ids, "workflow_id")  # type: ignore[arg-type]
         return self.dialect.matches(sa.cast(self.table.c.workflow_id, sa.Text), pattern)
 
     def row(self, workflow_id: object, name: str) -> Condition:
@@ -273,6 +271,27 @@ def single_workflow(workflow_ids: object) -> str | uuid.UUID | None:
     if isinstance(workflow_ids, Pattern):
         return workflow_ids.single
     return workflow_ids if isinstance(workflow_ids, uuid.UUID) else None
+
+
+def only_workflow(workflow_ids: WorkflowIds) -> str | uuid.UUID | None:
+    """Return the one workflow that a read is about, however it was named; None where it may be about several.
+
+    Parameters
+    ----------
+    workflow_ids : str, uuid.UUID, iterable of str, or Pattern
+        As a read takes it.
+
+    Returns
+    -------
+    str, uuid.UUID or None
+
+    Examples
+    --------
+    >>> only_workflow("nightly"), only_workflow(["nightly"]), only_workflow("nightly-*")
+    ('nightly', 'nightly', None)
+    """
+    single = single_workflow(workflow_ids)
+    return patterns.parse(workflow_ids, "workflow_id").single if single is None else single  # type: ignore[arg-type]
 
 
 def literally(workflow_id: str) -> str | Pattern:

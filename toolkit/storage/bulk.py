@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toolkit.errors import DataWarning
+from toolkit.storage.digests import READ_STATE, READ_VERSION
 from toolkit.storage.translation import from_sqlite
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ Order: TypeAlias = Literal["text", "time"]
 
 _TIME_ENDINGS: Final = ("_at", "_activity")
 _ROWS_AT_ONCE: Final = 10_000
-_INTEGERS: Final = frozenset({"retry_count", "count", "variables", "records"})
+_INTEGERS: Final = frozenset({"retry_count", "count", "variables", "records", READ_STATE, READ_VERSION})
 _ONE_FORM: Final = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d(:?\d\d)?)$"
 _LENIENT: Final = re.compile(
     r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?(?:\.\d+)?))?\s*(Z|UTC|[+-]\d\d(?::?\d\d)?)?"

@@ -7,15 +7,15 @@ wrong.
 from __future__ import annotations
 
 import dataclasses
+import functools
+import itertools
 import json
 from typing import TYPE_CHECKING, Any, Final
-
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from toolkit import columns, jsonvalue
 from toolkit.celltexts import ABSENT, Cells, NotPlain, document_texts, encode_at, json_texts, spread, text_bytes
 from toolkit.errors import ToolkitError
+from toolkit.lazy import pa, pc
 from toolkit.masking import HIDDEN
 from toolkit.storage.merge import document_path, time_for_column
 from toolkit.storage.rows import LIMITS, parts_of, record_type_of
@@ -25,22 +25,37 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping, Sequence
 
-TIME: Final = pa.timestamp("us", tz="UTC")
-SCHEMA: Final = pa.schema(
-    [
-        *((name, pa.string()) for name in LIMITS),
-        ("retry_count", pa.int64()),
-        *((name, TIME) for name in columns.TIME_COLUMNS),
-        (columns.DATA, pa.string()),
-    ]
-)
-"""Of rows that are ready to be written: null where a column was not given; the document is JSON text."""
+NAMES: Final = (*LIMITS, "retry_count", *columns.TIME_COLUMNS, columns.DATA)
+"""The columns of rows that are ready to be written, in their order; see `schema`."""
 
 _MAXIMUM_COUNT: Final = 2**31
 _FIRST: Final = -62_135_596_800_000_000
 _LAST: Final = 253_402_300_799_999_999
 _DEPTH: Final = 200
 """Levels of a path below which the quick writer's own limit keeps the whole document within ours."""
+
+
+@functools.cache
+def schema() -> pa.Schema:
+    """Return the schema of rows that are ready to be written.
+
+    Returns
+    -------
+    pyarrow.Schema
+        With the columns of `NAMES`: null where a column was not given; the document is JSON text.
+
+    Examples
+    --------
+    >>> schema().field("updated_at").type
+    TimestampType(timestamp[us, tz=UTC])
+    """
+    kinds = dict.fromkeys(NAMES, pa.string()) | {"retry_count": pa.int64()}
+    kinds |= dict.fromkeys(columns.TIME_COLUMNS, pa.timestamp("us", tz="UTC"))
+    return pa.schema(list(kinds.items()))
+
+
+def _time_type() -> pa.DataType:
+    return schema().field(columns.TIME_COLUMNS[0]).type
 
 
 def lay_out(given: Mapping[str, Cells], length: int, *, literal: bool) -> pa.RecordBatch:
@@ -58,7 +73,7 @@ def lay_out(given: Mapping[str, Cells], length: int, *, literal: bool) -> pa.Rec
     Returns
     -------
     pyarrow.RecordBatch
-        As `SCHEMA` has it.
+        As `schema` has it.
 
     Raises
     ------
@@ -83,7 +98,7 @@ def lay_out(given: Mapping[str, Cells], length: int, *, literal: bool) -> pa.Rec
     documents = _documents(given, length)
     if not literal and _holds(documents, HIDDEN):
         raise NotPlain
-    return pa.record_batch([*texts.values(), counts, *times, documents], SCHEMA)
+    return pa.record_batch([*texts.values(), counts, *times, documents], schema())
 
 
 def _text(cells: Cells | None, length: int, limit: int | None, *, literal: bool) -> pa.Array:
@@ -146,10 +161,10 @@ def _counts(cells: Cells | None, length: int) -> pa.Array:
 
 def _times(cells: Cells | None, length: int) -> pa.Array:
     if cells is None:
-        return pa.nulls(length, TIME)
+        return pa.nulls(length, _time_type())
     try:
         if isinstance(cells, list):
-            return pa.array([_time(value) for value in cells], TIME)
+            return pa.array([_time(value) for value in cells], _time_type())
         if not (pa.types.is_timestamp(cells.type) or pa.types.is_null(cells.type)):
             raise NotPlain
         # The numbers of a time with a zone count from 1970 in UTC, those of one without are taken to.
@@ -160,7 +175,7 @@ def _times(cells: Cells | None, length: int) -> pa.Array:
     ends = pc.min_max(found).as_py()
     if ends["min"] is not None and not _FIRST <= ends["min"] <= ends["max"] <= _LAST:
         raise NotPlain
-    return found.cast(TIME)
+    return found.cast(_time_type())
 
 
 def _time(value: Any) -> dt.datetime | None:
@@ -196,8 +211,8 @@ def _nothing(cells: Cells) -> bool:
 def _in_parts(documents: list[Any]) -> list[Any]:
     """Lay documents out in their parts; they come as they are when all of them already are so."""
     if set(map(type, documents)) == {dict} and set(map(tuple, documents)) == {columns.PARTS}:
-        parts = zip(*map(dict.values, documents), strict=True)
-        if not any(type(None) in set(map(type, part)) for part in parts):
+        parts = itertools.chain.from_iterable(map(dict.values, documents))
+        if type(None) not in set(map(type, parts)):
             return documents
     try:
         return list(map(parts_of, documents))

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
+from toolkit import columns
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -25,10 +27,19 @@ DIGITS: Final = 32
 BATCH: Final = "batch"
 """The parameter that holds a batch of rows as JSON text; see `batch`."""
 
+READ_STATE: Final = "read_state"
+"""The column of a read that holds what it remembers of each row; see `read_state`."""
+
+READ_VERSION: Final = "read_version"
+"""The column that stands in its place where it is the version of the row; see `version_state`."""
+
+VERSIONS: Final = "versions"
+"""The parameter that holds only the versions of a batch; see `lies`."""
+
 VERSION: Final = "version"
 """What rows may hold beside their digest: which version of a row it is, where the database can say so at no cost."""
 
-_IS_TABLE: Final = sa.text("SELECT relkind IN ('r', 'p') FROM pg_class WHERE oid = to_regclass(:name)")
+_IS_TABLE: Final = sa.text("SELECT relkind = 'r' FROM pg_class WHERE oid = to_regclass(:name)")
 
 _FUNCTION: Final = "toolkit_row_digest"
 
@@ -69,12 +80,11 @@ def _digest(*values: Any) -> str:
     return hashlib.sha256(repr(values).encode()).hexdigest()[:DIGITS]
 
 
-def read_state(dialect: Dialect, table: sa.FromClause, names: Iterable[str]) -> Column:
-    """Return the expression of a row's state as a read remembers it: a number that costs next to nothing.
+def read_state(dialect: Dialect, table: sa.FromClause, names: Iterable[str], document: Column, seed: Column) -> Column:
+    """Return the expression of a record's state as a read remembers it: a number that costs little.
 
-    It is enough to notice that somebody wrote the row: 64 bits, of the values instead of their text, so that on
-    PostgreSQL 1.0 and 1.00 are the same. On SQLite it means something in this process alone. What a plan keeps is the
-    digest.
+    It is enough to notice that somebody wrote the row: 64 bits, made of the text of the document that the read makes
+    anyway. On SQLite it means something in this process alone. What a plan keeps is the digest.
 
     Parameters
     ----------
@@ -84,6 +94,10 @@ def read_state(dialect: Dialect, table: sa.FromClause, names: Iterable[str]) -> 
         Whose rows.
     names : iterable of str
         Its columns, in the order that counts.
+    document : SQLAlchemy column
+        The text of the document, as it is read.
+    seed : SQLAlchemy column
+        A whole number made of what is not in that text; 0 when it is whole.
 
     Returns
     -------
@@ -93,12 +107,52 @@ def read_state(dialect: Dialect, table: sa.FromClause, names: Iterable[str]) -> 
     listed = [table.c[name] for name in names]
     if dialect.name == "sqlite":
         return sa.func.toolkit_read_state(*listed, type_=sa.BigInteger)
-    row = sa.func.row(*(column if _is_hashed(column) else sa.cast(column, sa.Text) for column in listed))
-    return sa.func.hash_record_extended(row, 0, type_=sa.BigInteger)
+    state: Column = sa.func.coalesce(sa.func.hashtextextended(document, seed), _ZERO)
+    alike: dict[str, list[Column]] = {}
+    for column in (each for each in listed if each.name != columns.DATA):
+        kind = next((name for name, kinds in _HASHED.items() if isinstance(column.type, kinds)), "text")
+        as_it_is = isinstance(column.type, sa.Text) or kind != "text"
+        alike.setdefault(kind, []).append(column if as_it_is else sa.cast(column, sa.Text))
+    # Functions that every version of the server has; whole rows can be hashed since 14 alone.
+    for some in alike.values():
+        state = sa.func.hash_array_extended(postgresql.array(some), state, type_=sa.BigInteger)
+    return state
 
 
-def _is_hashed(column: Column) -> bool:
-    return isinstance(column.type, (sa.Uuid, sa.Integer, sa.DateTime, sa.Text, postgresql.JSONB))
+def json_state(column: Column) -> Column:
+    """Return the seed for `read_state` that a part of a document makes.
+
+    Parameters
+    ----------
+    column : SQLAlchemy column
+        Binary JSON; NULL where there is no such part.
+
+    Returns
+    -------
+    SQLAlchemy column
+    """
+    return sa.func.coalesce(sa.func.jsonb_hash_extended(column, _ZERO), _ZERO, type_=sa.BigInteger)
+
+
+_ZERO: Final[Column] = sa.literal_column("0", sa.BigInteger)
+_HASHED: Final = {"uuid": sa.Uuid, "integer": sa.Integer, "time": sa.DateTime}
+"""Types whose values are hashed as they are, several to an array; all others are as text."""
+
+
+def version_state(version: Column) -> Column:
+    """Return the number that a read remembers of a row where it does not read the whole row anyway.
+
+    Parameters
+    ----------
+    version : SQLAlchemy column
+        As `version` gives it.
+
+    Returns
+    -------
+    SQLAlchemy column
+        A whole number of 64 bits. A row that was written, and written back, has another one.
+    """
+    return sa.func.hashtextextended(version, _ZERO, type_=sa.BigInteger)
 
 
 def digest(dialect: Dialect, table: sa.FromClause, names: Iterable[str]) -> Column:
@@ -142,7 +196,7 @@ def version(connection: sa.Connection, table: sa.Table) -> Column | None:
     Returns
     -------
     SQLAlchemy column or None
-        Text; None on SQLite, and for a view.
+        Text; None on SQLite, and for what is no plain table.
     """
     if connection.dialect.name == "sqlite":
         return None
@@ -152,6 +206,55 @@ def version(connection: sa.Connection, table: sa.Table) -> Column | None:
     written: Column = sa.literal_column(f"{table.name}.xmin")
     place: Column = sa.literal_column(f"{table.name}.ctid")
     return sa.cast(written, sa.Text).concat("/").concat(sa.cast(place, sa.Text))
+
+
+def lies(table: sa.Table) -> Condition:
+    """Return the condition that a row is one of the versions that are bound to the parameter `versions`.
+
+    They lead the server straight to the rows. The texts that `version` gave are joined by semicolons, which takes less
+    reading than JSON.
+
+    Parameters
+    ----------
+    table : sqlalchemy.Table
+        Whose rows; the versions tell them apart by themselves.
+
+    Returns
+    -------
+    SQLAlchemy condition
+    """
+    texts = sa.func.string_to_array(sa.bindparam(VERSIONS, type_=sa.Text), sa.literal_column("';'"))
+    given = sa.func.unnest(texts).table_valued(VERSION).render_derived(name="given_versions").c[VERSION]
+    written, place = [sa.func.split_part(given, sa.literal_column("'/'"), sa.literal_column(part)) for part in "12"]
+    return sa.and_(
+        _system_column(table, "ctid") == sa.cast(place, _TID()),
+        _system_column(table, "xmin") == sa.cast(written, _XID()),
+    )
+
+
+def _system_column(table: sa.Table, name: str) -> Column:
+    column: Any = sa.column(name)
+    column.table = table
+    made: Column = column
+    return made
+
+
+class _TID(sa.types.UserDefinedType[str]):
+    """The place of a row."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        return "tid"
+
+
+class _XID(sa.types.UserDefinedType[str]):
+    """The number of a transaction."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        return "xid"
 
 
 def _parts(column: Column) -> tuple[Any, ...]:

@@ -5,28 +5,21 @@ from __future__ import annotations
 import itertools
 import operator
 from collections.abc import Mapping
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Protocol
-
-import pyarrow as pa
 
 from toolkit import columns
 from toolkit.celltexts import ABSENT, Cells, NotPlain
 from toolkit.errors import ToolkitError
-from toolkit.storage.columnwise import SCHEMA, lay_out
+from toolkit.lazy import pa
+from toolkit.progress import progress
+from toolkit.storage.columnwise import lay_out, schema
 from toolkit.storage.rows import GIVEN, Row, record_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
 PART: Final = 2_000
 """Rows that are checked at once: few enough to stay in the processor's cache."""
-
-LONG: Final = 20_000
-"""From this many rows on, a progress bar is shown if it takes long."""
-
-_PATIENCE: Final = 2.0
-"""Seconds before a progress bar appears."""
 
 _MOST_NAMES: Final = 300
 """Different keys in a part beyond which a look at each row is quicker than a column for each key."""
@@ -68,7 +61,7 @@ class Listed:
 
     def ids(self) -> list[Any]:
         """Return what stands for the record id in each row."""
-        return [row.get("record_id") if isinstance(row, Mapping) else None for row in self._rows]
+        return [row.get("record_id") if type(row) is dict or isinstance(row, Mapping) else None for row in self._rows]
 
     def reordered(self, order: Sequence[int]) -> Listed:
         """Return the same rows in another order."""
@@ -76,9 +69,13 @@ class Listed:
 
     def cells(self, start: int, stop: int) -> dict[str, Cells]:
         """Return some rows column by column."""
-        rows = self._rows[start:stop]
+        rows: Sequence[Any] = self._rows[start:stop]
         if set(map(type, rows)) != {dict}:
             raise NotPlain
+        orders = set(map(tuple, rows))
+        if len(orders) == 1 and set(map(type, order := orders.pop())) == {str}:
+            # Rows that all name the same columns, in one order, are turned around at once.
+            return dict(zip(order, map(list, zip(*map(dict.values, rows), strict=True)), strict=True))
         names = dict.fromkeys(itertools.chain.from_iterable(rows))
         if len(names) > _MOST_NAMES or not set(map(type, names)) <= {str}:
             raise NotPlain
@@ -125,23 +122,23 @@ class Records:
         Yields
         ------
         pyarrow.RecordBatch
-            As `columnwise.SCHEMA` has it.
+            As `columnwise.schema` has it.
 
         Raises
         ------
         InvalidValue, HiddenValue, InvalidPath
             For the first bad row as it was given, named by its position and id.
         """
-        with _bar(len(self)) as advance:
-            for start, stop in _parts(len(self)):
-                try:
-                    batch = _checked(self._given, start, stop, literal=self._literal)
-                except ToolkitError:
-                    if not self._in_order:
-                        self._refuse()
-                    raise
-                yield batch
-                advance(stop - start)
+        yield from progress(self._batches(), len(self))
+
+    def _batches(self) -> Iterator[pa.RecordBatch]:
+        for start, stop in _parts(len(self)):
+            try:
+                yield _checked(self._given, start, stop, literal=self._literal)
+            except ToolkitError:
+                if not self._in_order:
+                    self._refuse()
+                raise
 
     def _refuse(self) -> None:
         """Look at the rows as they were given, and raise what is wrong with the first bad one."""
@@ -188,22 +185,10 @@ def as_batch(listed: Sequence[Row]) -> pa.RecordBatch:
     return pa.record_batch(
         [
             pa.array([row[name] if name in always or name in row[GIVEN] else None for row in listed], kind)
-            for name, kind in zip(SCHEMA.names, SCHEMA.types, strict=True)
+            for name, kind in zip(schema().names, schema().types, strict=True)
         ],
-        SCHEMA,
+        schema(),
     )
-
-
-@contextmanager
-def _bar(total: int) -> Iterator[Callable[[int], object]]:
-    """Show a progress bar when it takes long, where somebody watches; yield what moves it on."""
-    if total < LONG:
-        yield lambda _: None
-        return
-    from tqdm.auto import tqdm  # noqa: PLC0415 - not needed until a bar is shown
-
-    with tqdm(total=total, unit="record", unit_scale=True, delay=_PATIENCE, leave=False, disable=None) as bar:
-        yield bar.update
 
 
 class Checked:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import pyarrow as pa
-import pyarrow.compute as pc
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from toolkit import columns
+from toolkit.ahead import ahead
+from toolkit.lazy import pa, pc
 from toolkit.storage import trace
-from toolkit.storage.columnwise import SCHEMA
+from toolkit.storage.columnwise import NAMES
 from toolkit.storage.translation import from_sqlite
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from toolkit.storage.dialects import Dialect
     from toolkit.storage.staging import Staged
@@ -28,6 +31,7 @@ KEPT: Final = ("error_message", "retry_count", "created_at", "processed_at")
 """Columns that replacing a record sets where they were given; else the record keeps its own."""
 
 _STAMPED: Final = ("created_at", "updated_at")
+_MOST_TOGETHER: Final = 2_000
 _WRITTEN_TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -37,7 +41,7 @@ def complete(batches: Iterable[pa.RecordBatch], workflow_id: str, now: str) -> I
     Parameters
     ----------
     batches : iterable of pyarrow.RecordBatch
-        Records as `columnwise.SCHEMA` has them.
+        Records as `columnwise.schema` has them.
     workflow_id : str
         The workflow.
     now : str
@@ -56,7 +60,7 @@ def complete(batches: Iterable[pa.RecordBatch], workflow_id: str, now: str) -> I
         yield pa.record_batch({columns.WORKFLOW_ID: pa.array([workflow_id] * len(batch), pa.string()), **found})
 
 
-COMPLETE: Final = (columns.WORKFLOW_ID, *SCHEMA.names)
+COMPLETE: Final = (columns.WORKFLOW_ID, *NAMES)
 
 
 def staged_types(table: sa.Table) -> dict[str, sa.types.TypeEngine[Any]]:
@@ -70,9 +74,9 @@ def staged_types(table: sa.Table) -> dict[str, sa.types.TypeEngine[Any]]:
     Returns
     -------
     dict of str to SQLAlchemy type
-        In the order of `columnwise.SCHEMA`.
+        In the order of `columnwise.schema`.
     """
-    kinds: dict[str, sa.types.TypeEngine[Any]] = dict.fromkeys(SCHEMA.names, sa.Text())
+    kinds: dict[str, sa.types.TypeEngine[Any]] = dict.fromkeys(NAMES, sa.Text())
     kinds["retry_count"] = sa.Integer()
     kinds |= dict.fromkeys(columns.TIME_COLUMNS, sa.DateTime(timezone=True))
     data = table.c.data.type
@@ -98,7 +102,7 @@ def insertion(table: sa.Table, dialect: Dialect, workflow_id: str, rows: sa.From
     sqlalchemy.Insert
     """
     values: dict[str, Any] = {columns.WORKFLOW_ID: sa.literal(workflow_id, table.c.workflow_id.type)}
-    values |= {name: rows.c[name] for name in SCHEMA.names}
+    values |= {name: rows.c[name] for name in NAMES}
     values["retry_count"] = sa.func.coalesce(rows.c.retry_count, 0)
     values |= {name: sa.func.coalesce(rows.c[name], dialect.now()) for name in _STAMPED}
     chosen = sa.select(*(value.label(f"_{name}") for name, value in values.items())).select_from(rows)
@@ -182,24 +186,72 @@ def execute_many(
     int
         Number of rows that were written.
     """
-    compiled = statement.compile(dialect=connection.dialect)
-    names = compiled.positiontup
+    # A stream has a time for each row, so the database is not asked for one each time.
+    stamped = {name: sa.bindparam(f"_{name}", type_=sa.Text) for name in _STAMPED}
+    compiled = statement.values(stamped).compile(dialect=connection.dialect)
+    names, values = compiled.positiontup, {**compiled.params, **constants}
     driver: Any = connection.connection.dbapi_connection
-    with trace.beside(connection.engine, compiled.string) as noted:
+    lists = ([_values(batch, name, values) for name in names] for batch in batches)
+    with trace.beside(connection.engine, compiled.string) as noted, closing(driver.cursor()) as cursor:
         try:
-            cursor = driver.executemany(compiled.string, _tuples(batches, names, {**compiled.params, **constants}))
+            together = _Together.of(compiled.string, len(names), driver)
+            noted.rows = together.run(cursor, lists) if together else _one_by_one(cursor, compiled.string, lists)
         except sqlite3.Error as error:
             raise from_sqlite(error) from None
-        noted.rows = cursor.rowcount
-        cursor.close()
-    return int(noted.rows or 0)
+    return noted.rows
 
 
-def _tuples(
-    batches: Iterable[pa.RecordBatch], names: list[str], constants: Mapping[str, Any]
-) -> Iterator[tuple[Any, ...]]:
-    for batch in batches:
-        yield from zip(*(_values(batch, name, constants) for name in names), strict=True)
+def _one_by_one(cursor: sqlite3.Cursor, text: str, lists: Iterable[Sequence[list[Any]]]) -> int:
+    cursor.executemany(text, itertools.chain.from_iterable(zip(*each, strict=True) for each in lists))
+    return cursor.rowcount
+
+
+@dataclass(frozen=True, slots=True)
+class _Together:
+    """A statement that inserts many rows at once: SQLite then works on them while Python prepares the next ones.
+
+    Attributes
+    ----------
+    head, row, tail : str
+        What stands in front of the rows, a row of parameters, and what stands behind them.
+    width : int
+        Number of parameters of a row.
+    most : int
+        Rows that one statement may have.
+    """
+
+    head: str
+    row: str
+    tail: str
+    width: int
+    most: int
+
+    @classmethod
+    def of(cls, text: str, width: int, driver: sqlite3.Connection) -> _Together | None:
+        """Take a statement for one row apart; None when parameters stand elsewhere, too."""
+        row = f" VALUES ({', '.join('?' * width)})"
+        head, found, tail = text.partition(row)
+        most = driver.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER) // width
+        return cls(head, row, tail, width, min(most, _MOST_TOGETHER)) if found else None
+
+    def run(self, cursor: sqlite3.Cursor, lists: Iterable[Sequence[list[Any]]]) -> int:
+        """Insert rows, and count them."""
+        with ahead(self._flat(lists), lambda: None) as parts:
+            return sum(cursor.execute(self._text(len(part) // self.width), part).rowcount for part in parts)
+
+    def _text(self, rows: int) -> str:
+        more = self.row.replace(" VALUES ", ", ")
+        return f"{self.head}{self.row}{more * (rows - 1)}{self.tail}"
+
+    def _flat(self, lists: Iterable[Sequence[list[Any]]]) -> Iterator[list[Any]]:
+        """Lay columns out as the parameters of a statement, row after row."""
+        for each in lists:
+            for start in range(0, len(each[0]), self.most):
+                some = [column[start : start + self.most] for column in each]
+                flat: list[Any] = [None] * (len(some[0]) * self.width)
+                for place, column in enumerate(some):
+                    flat[place :: self.width] = column
+                yield flat
 
 
 def _values(batch: pa.RecordBatch, name: str, constants: Mapping[str, Any]) -> list[Any]:

@@ -62,7 +62,8 @@ class Patch:
             if isinstance(text, str):
                 refuse_mask(text, f"{name} of {what}")
         for path, value in self.document:
-            refuse_mask(str(path), f"the path {path} of {what}")
+            if any(HIDDEN in key for key in path.segments):
+                refuse_mask(str(path), f"the path {path} of {what}")
             text = (
                 value if isinstance(value, str) else jsonvalue.encode(value) if isinstance(value, list | dict) else ""
             )
@@ -90,23 +91,20 @@ def check_patch(patch: Mapping[str, Any]) -> Patch:
     InvalidValue
         For a value that a column or JSON cannot hold.
     """
-    if not isinstance(patch, Mapping):
+    if type(patch) is not dict and not isinstance(patch, Mapping):
         raise InvalidValue(f"a patch is a dict of paths and values, not {type(patch).__name__}")
     new_columns = {name: _column(name, patch[name]) for name in PATCH_COLUMNS if name in patch}
-    named = tuple(name for name in patch if name not in PATCH_COLUMNS)
-    document = [
-        (path, _plain(patch[name], name, len(path.segments) + path.append))
-        for name, path in zip(named, _places(named), strict=True)
-    ]
-    return Patch(new_columns, tuple(document))
+    places = _places(tuple(patch))
+    return Patch(new_columns, tuple([(path, _plain(patch[name], name, depth)) for name, path, depth in places]))
 
 
 @functools.lru_cache(maxsize=256)
-def _places(names: tuple[str, ...]) -> tuple[Path, ...]:
-    """Read the paths of a patch once: of many patches, most name the same places."""
-    found = tuple(_checked(document_path(name), name) for name in names)
-    _refuse_conflicts(list(found))
-    return found
+def _places(names: tuple[str, ...]) -> tuple[tuple[str, Path, int], ...]:
+    """Read the paths of a patch once, each with its levels: of many patches, most name the same places."""
+    named = [name for name in names if name not in PATCH_COLUMNS]
+    found = [_checked(document_path(name), name) for name in named]
+    _refuse_conflicts(found)
+    return tuple((name, path, len(path.segments) + path.append) for name, path in zip(named, found, strict=True))
 
 
 def _plain(value: Any, name: str, depth: int) -> JSONValue:

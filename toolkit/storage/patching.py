@@ -11,13 +11,12 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import pyarrow as pa
-import pyarrow.compute as pc
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from toolkit import columns, jsonvalue
 from toolkit.celltexts import ABSENT, json_texts
+from toolkit.lazy import pa, pc
 from toolkit.storage import staging
 from toolkit.storage.merge import PATCH_COLUMNS
 

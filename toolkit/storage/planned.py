@@ -42,6 +42,25 @@ class Taken:
         return self.changed + self.gone
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A statement about the rows of a batch.
+
+    Attributes
+    ----------
+    statement : SQLAlchemy statement
+        That writes.
+    parameter : str
+        Which of its parameters is about the batch.
+    of : callable
+        What is bound to it, made of the batch.
+    """
+
+    statement: Any
+    parameter: str = digests.BATCH
+    of: Callable[[str], str] = str
+
+
 class PlannedRows:
     """The rows of one of the two tables that a plan is about.
 
@@ -66,11 +85,6 @@ class PlannedRows:
     @property
     def _state(self) -> Column:
         return digests.digest(self.dialect, self.table, names(self.table))
-
-    @property
-    def read_state(self) -> Column:
-        """The state of a row as a read remembers it."""
-        return digests.read_state(self.dialect, self.table, names(self.table))
 
     @property
     def _kept(self) -> sa.Table:
@@ -157,12 +171,8 @@ class PlannedRows:
                 connection, rows, lambda batch: set(connection.scalars(deleting, {digests.BATCH: batch}))
             )
         if self.dialect.name == "postgresql":
-            given = digests.batch(self.dialect)
-            # One statement: two would see two different sets of rows when others write.
-            gone = sa.delete(self.table).where(self.as_planned(given)).returning(*self.table.columns).cte("gone")
-            moving = self._keeping(sa.select(sa.literal(change_id), *gone.columns))
-            return self._each(connection, change_id, rows, moving)
-        taken = self._each(connection, change_id, rows, self._copying(change_id))
+            return self._each(connection, change_id, rows, self._moving(change_id))
+        taken = self._each(connection, change_id, rows, [Way(self._copying(change_id))])
         # The transaction holds the only write lock: what was copied is what is there.
         copied = sa.select(self._kept.c[self.name.name]).where(self._kept.c[CHANGE_ID] == change_id)
         connection.execute(sa.delete(self.table).where(self.mine, self.name.in_(copied)))
@@ -222,16 +232,32 @@ class PlannedRows:
             locked = sa.select(self.name).where(self.mine, self.name == given.c.name).with_for_update(of=self.table)
             connection.execute(sa.select(sa.func.count()).select_from(locked.cte("locked")), {digests.BATCH: batch})
 
-    def _each(self, connection: sa.Connection, change_id: str, rows: RowSpool, statement: Any) -> Taken:
-        """Run a statement that keeps rows, for each batch; which rows it was is asked only when some are missing."""
+    def _moving(self, change_id: str) -> list[Way]:
+        """Return the statements that delete rows and keep them, the quickest first."""
+        thorough = Way(self._move(change_id, self.as_planned(digests.batch(self.dialect))))
+        if self._version is None:
+            return [thorough]
+        # Nearly all rows still lie where they were; the others are looked for by name, and compared.
+        straight = sa.and_(digests.lies(self.table), self.mine)
+        return [Way(self._move(change_id, straight), digests.VERSIONS, RowSpool.versions), thorough]
+
+    def _move(self, change_id: str, condition: Condition) -> Any:
+        # One statement: two would see two different sets of rows when others write.
+        gone = sa.delete(self.table).where(condition).returning(*self.table.columns).cte("gone")
+        return self._keeping(sa.select(sa.literal(change_id), *gone.columns))
+
+    def _each(self, connection: sa.Connection, change_id: str, rows: RowSpool, ways: Sequence[Way]) -> Taken:
+        """Keep rows, for each batch, as far as needed in each way; which it was is asked only when some are missing."""
         kept = self._kept.c[self.name.name]
         given = digests.batch(self.dialect)
         asked = sa.select(kept).where(self._kept.c[CHANGE_ID] == change_id, kept == given.c.name)
 
         def step(batch: str) -> int | set[str]:
-            number = bulk.affected(connection, statement, [{digests.BATCH: batch}])
-            whole = number == rows.length(batch)
-            return number if whole else set(connection.scalars(asked, {digests.BATCH: batch}))
+            number, whole = 0, rows.length(batch)
+            for way in ways:
+                if number < whole:
+                    number += bulk.affected(connection, way.statement, [{way.parameter: way.of(batch)}])
+            return number if number == whole else set(connection.scalars(asked, {digests.BATCH: batch}))
 
         return self._counted(connection, rows, step)
 

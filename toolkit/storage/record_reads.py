@@ -7,13 +7,15 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 from toolkit import columns
 from toolkit.errors import InvalidOption, InvalidPath
 from toolkit.model import RecordFilter
-from toolkit.storage import bulk
+from toolkit.storage import bulk, digests
 from toolkit.storage.arrow import NotSupported
 from toolkit.storage.base import BaseStorage, WorkflowIds, single_workflow
+from toolkit.storage.tables import names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
     from toolkit.storage.dialects import Column, Condition
 
 _GROUPS: Final = ("status", "record_type", "iteration_node_alias", columns.WORKFLOW_ID)
+
+WHOLE: Final = "whole"
+WITHOUT_HISTORY: Final = "without history"
+VERSION: Final = "version"
 
 _FEW: Final = 2_000
 """Records that are read sooner than another connection is made."""
@@ -112,6 +118,7 @@ class RecordReads(BaseStorage):
         places: Sequence[Path] | None = None,
         history: bool = True,
         front: Sequence[str] = columns.RECORD_COLUMNS,
+        state: bool = False,
     ) -> Iterator[Iterator[pa.Table]]:
         """Read records as quickly as the database sends them.
 
@@ -129,6 +136,8 @@ class RecordReads(BaseStorage):
             Whether the documents have their `history`.
         front : sequence of str, optional
             Record columns to read; `record_id` and `created_at` always are.
+        state : bool, default False
+            Whether there is the column `read_state`, or `read_version` where that is much less work; see `read_state`.
 
         Yields
         ------
@@ -138,25 +147,34 @@ class RecordReads(BaseStorage):
             `order`; else they are to be sorted by it, by `record_id` and by `workflow_id`.
         """
         chosen = _front(workflow_ids, front)
-        read = functools.partial(self._statement, workflow_ids, selection, chosen, places=places, history=history)
+        options: dict[str, Any] = {"places": places, "history": history}
+        kinds = state_kinds(places=places is not None, history=history) if state else (None, None)
+        read = functools.partial(self._statement, workflow_ids, selection, chosen, **options)
         if limit is not None:
             with self.database.read() as connection:
-                yield iter([bulk.fetch(connection, read(limit=limit))])
+                digests.prepare(connection)
+                yield iter([bulk.fetch(connection, read(limit=limit, state=kinds[limit > _FEW]))])
             return
         with ExitStack() as stack:
             source = self._arrow_source()
-            yield stack.enter_context(self._ordinary(read) if source is None else self._straight(source, read))
+            yield stack.enter_context(
+                self._ordinary(read, kinds[1]) if source is None else self._straight(source, read, kinds)
+            )
 
     @contextmanager
-    def _ordinary(self, read: Callable[..., sa.Select[Any]]) -> Iterator[Iterator[pa.Table]]:
+    def _ordinary(self, read: Callable[..., sa.Select[Any]], state: str | None) -> Iterator[Iterator[pa.Table]]:
         with self.database.read() as connection:
-            yield bulk.fetching(connection, read(ordered=False), self.dialect.order)
+            digests.prepare(connection)
+            yield bulk.fetching(connection, read(ordered=False, state=state), self.dialect.order)
 
     @contextmanager
-    def _straight(self, source: ArrowSource, read: Callable[..., sa.Select[Any]]) -> Iterator[Iterator[pa.Table]]:
+    def _straight(
+        self, source: ArrowSource, read: Callable[..., sa.Select[Any]], states: tuple[str | None, str | None]
+    ) -> Iterator[Iterator[pa.Table]]:
         """Read over a connection of its own, which is worth its making when there are many rows."""
         with self.database.read() as connection:
-            few = bulk.fetch(connection, read(limit=_FEW + 1, ordered=False), order=self.dialect.order)
+            first = read(limit=_FEW + 1, ordered=False, state=states[0])
+            few = bulk.fetch(connection, first, order=self.dialect.order)
         if len(few) <= _FEW:
             yield iter([few])
             return
@@ -165,10 +183,10 @@ class RecordReads(BaseStorage):
             shared = stack.enter_context(self.database.read()) if self.database.in_transaction else None
             snapshot = None if shared is None else shared.scalar(sa.select(sa.func.pg_export_snapshot()))
             try:
-                batches = stack.enter_context(source.parts(read(ordered=False, raw=True), snapshot))
+                batches = stack.enter_context(source.parts(read(ordered=False, raw=True, state=states[1]), snapshot))
                 tables: Iterator[pa.Table] = map(bulk.from_batch, batches)
             except NotSupported:
-                tables = stack.enter_context(self._ordinary(read))
+                tables = stack.enter_context(self._ordinary(read, states[1]))
             yield tables
 
     def _arrow_source(self) -> ArrowSource | None:
@@ -185,7 +203,10 @@ class RecordReads(BaseStorage):
         rows_at_once: int,
         *,
         front: Sequence[str] = columns.RECORD_COLUMNS,
-        **options: Any,
+        places: Sequence[Path] | None = None,
+        history: bool = True,
+        state: bool = False,
+        limit: int | None = None,
     ) -> Iterator[pa.Table]:
         """Read records part by part and in order, in a transaction of the caller's.
 
@@ -201,15 +222,22 @@ class RecordReads(BaseStorage):
             Records of a part.
         front : sequence of str, optional
             As in `parts`.
-        **options
-            `limit`, `places` and `history`, as in `parts`.
+        places : sequence of Path, optional
+            As in `parts`.
+        history, state : bool
+            As in `parts`.
+        limit : int, optional
+            As in `parts`.
 
         Returns
         -------
         iterator of pyarrow.Table
             As `parts` gives them.
         """
-        statement = self._statement(workflow_ids, selection, _front(workflow_ids, front), **options)
+        kind = state_kinds(places=places is not None, history=history)[1] if state else None
+        shape: dict[str, Any] = {"places": places, "history": history, "limit": limit, "state": kind}
+        statement = self._statement(workflow_ids, selection, _front(workflow_ids, front), **shape)
+        digests.prepare(connection)
         return bulk.stream(connection, statement, rows_at_once)
 
     def _statement(
@@ -223,13 +251,63 @@ class RecordReads(BaseStorage):
         history: bool = True,
         ordered: bool = True,
         raw: bool = False,
+        state: str | None = None,
     ) -> sa.Select[Any]:
         front = self.select(*chosen, raw_times=raw)
-        documents = self.select(columns.DATA) if places is None else [self._place(path) for path in places]
-        if places is None and not history:
-            documents = [self.dialect.json_without(self.table.c.data, columns.HISTORY).label(columns.DATA)]
-        found = sa.select(*front, *documents).where(self.condition(workflow_ids, selection)).limit(limit)
+        source: sa.FromClause = self.table
+        text = self._document(history=history) if places is None else None
+        if text is not None and state is not None and self.dialect.name == "postgresql":
+            # The text is read and hashed: the server makes it once where a subquery gives it to both.
+            once = (
+                sa.select(text.label(columns.DATA))
+                .correlate(self.table)
+                .offset(sa.literal_column("0"))
+                .lateral("document")
+            )
+            source, text = self.table.join(once, sa.true()), once.c[columns.DATA]
+        documents = [self._place(path) for path in places or ()] if text is None else [text.label(columns.DATA)]
+        name = digests.READ_VERSION if state == VERSION else digests.READ_STATE
+        remembered = [] if state is None else [self.read_state(state, text).label(name)]
+        found = sa.select(*front, *documents, *remembered).select_from(source)
+        found = found.where(self.condition(workflow_ids, selection)).limit(limit)
         return found.order_by(*self._order()) if ordered else found
+
+    def read_state(self, kind: str, document: Column | None = None) -> Column:
+        """Return what a read remembers of each row, so that writing the rows back can notice other writers.
+
+        Parameters
+        ----------
+        kind : {"whole", "without history", "version"}
+            Which text of the document the state is made of: what the read makes anyway. Where it reads some places
+            only of many records, to look at whole documents for the state alone would take longer than the read; then
+            it is the version of the row, where the database can say that.
+        document : SQLAlchemy column, optional
+            That text, where a statement has it already.
+
+        Returns
+        -------
+        SQLAlchemy column
+            A whole number of 64 bits; call `digests.prepare` before it is read.
+        """
+        if kind == VERSION and self._version_state is not None:
+            return self._version_state
+        data = self.table.c.data
+        seed: Column = sa.literal_column("0", sa.BigInteger)
+        if kind == WITHOUT_HISTORY and self.dialect.name == "postgresql":
+            history = sa.cast(data, postgresql.JSONB).op("->", return_type=postgresql.JSONB())
+            seed = digests.json_state(history(sa.cast(sa.literal(columns.HISTORY), sa.Text)))
+        text = self._document(history=kind != WITHOUT_HISTORY) if document is None else document
+        return digests.read_state(self.dialect, self.table, names(self.table), text, seed)
+
+    def _document(self, *, history: bool) -> Column:
+        data = self.table.c.data
+        return self.dialect.json_text(data) if history else self.dialect.json_without(data, columns.HISTORY)
+
+    @functools.cached_property
+    def _version_state(self) -> Column | None:
+        with self.database.read() as connection:
+            version = digests.version(connection, self.table)
+        return None if version is None else digests.version_state(version)
 
     def _order(self) -> list[Column]:
         return [
@@ -293,6 +371,32 @@ class RecordReads(BaseStorage):
         )
         with self.database.read() as connection:
             return bulk.fetch(connection, statement)
+
+
+def state_kinds(*, places: bool, history: bool) -> tuple[str, str]:
+    """Return which states a read remembers; see `RecordReads.read_state`.
+
+    Parameters
+    ----------
+    places : bool
+        Whether only some places of the documents are read.
+    history : bool
+        Whether the documents have their `history`.
+
+    Returns
+    -------
+    tuple of (str, str)
+        Of few records, and of many.
+
+    Examples
+    --------
+    >>> state_kinds(places=False, history=True), state_kinds(places=True, history=False)
+    (('whole', 'whole'), ('whole', 'version'))
+    """
+    if places:
+        return WHOLE, VERSION
+    kind = WHOLE if history else WITHOUT_HISTORY
+    return kind, kind
 
 
 def _front(workflow_ids: WorkflowIds, wanted: Sequence[str]) -> list[str]:

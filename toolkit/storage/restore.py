@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import sqlalchemy as sa
 
 from toolkit.errors import ChangeNotFound, InvalidOption, StalePlan
+from toolkit.masking import MaskingPolicy
 from toolkit.model import Receipt, already_done, counted
 from toolkit.storage import archive_tables, bulk, cascades, digests
 from toolkit.storage.archive import IN_PLACE, NOT_KEPT, PURGE, REPLACE, receipt_of
@@ -22,7 +23,7 @@ from toolkit.storage.companions import companions_of
 from toolkit.storage.tables import CHANGE_ID, names
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from toolkit.storage.archive import ArchiveStorage
     from toolkit.storage.dialects import Condition
@@ -58,7 +59,12 @@ class Restored:
     differs: tuple[str, ...] = ()
 
 
-def undo(archive: ArchiveStorage, change_id: str, on_conflict: str = FAIL) -> Receipt:
+def undo(
+    archive: ArchiveStorage,
+    change_id: str,
+    on_conflict: str = FAIL,
+    policy_of: Callable[[str], MaskingPolicy] = lambda _: MaskingPolicy(),
+) -> Receipt:
     """Move the rows of a change back to their tables.
 
     Parameters
@@ -69,6 +75,8 @@ def undo(archive: ArchiveStorage, change_id: str, on_conflict: str = FAIL) -> Re
         The id of the receipt.
     on_conflict : {"fail", "skip", "overwrite"}, default "fail"
         What to do with rows that were written again since.
+    policy_of : callable, optional
+        Gives the policy that hides secrets in the names of a workflow's rows; the toolkit's own rules when left out.
 
     Returns
     -------
@@ -99,7 +107,7 @@ def undo(archive: ArchiveStorage, change_id: str, on_conflict: str = FAIL) -> Re
         if change.undone_at is not None:
             raise already_done(f"change {change_id} was undone before; nothing was changed now", receipt)
         archive.bring_rows(connection, change_id)
-        way = _Way(archive, connection, change, on_conflict)
+        way = _Way(archive, connection, change, on_conflict, policy_of)
         counts = {"variables": change.variables, "records": change.records}
         done = {
             name: way.restore(table, kept) if counts[name] else Restored()
@@ -168,13 +176,19 @@ class _Way:
     """One undoing, in its transaction."""
 
     def __init__(
-        self, archive: ArchiveStorage, connection: sa.Connection, change: sa.Row[Any], on_conflict: str
+        self,
+        archive: ArchiveStorage,
+        connection: sa.Connection,
+        change: sa.Row[Any],
+        on_conflict: str,
+        policy_of: Callable[[str], MaskingPolicy],
     ) -> None:
         self.archive = archive
         self.dialect = archive.dialect
         self.connection = connection
         self.change = change
         self.on_conflict = on_conflict
+        self.policy_of = policy_of
         self.in_place = change.kind in IN_PLACE
         self.aside = Receipt(uuid.uuid4().hex, change.workflow_id, REPLACE)
         self.left = 0
@@ -184,12 +198,12 @@ class _Way:
         name = self.archive.name_of(table)
         conflicts = self._conflicts(table, kept)
         if conflicts and self.on_conflict == FAIL:
-            raise StalePlan(_refusal(table, name, conflicts))
+            raise StalePlan(_refusal(table, name, self._shown(conflicts)))
         wanted = kept.c[CHANGE_ID] == self.change.id
         skipped: tuple[str, ...] = ()
         overwritten = 0
         if conflicts and self.on_conflict == SKIP:
-            skipped = tuple(conflicts)
+            skipped = self._shown(conflicts)
             wanted = sa.and_(wanted, ~self.dialect.text_is_any_of(kept.c[name], conflicts))
             self.left += len(skipped)
         elif conflicts:
@@ -198,6 +212,10 @@ class _Way:
         differs = self._compare(table, kept, wanted)
         self.connection.execute(sa.delete(kept).where(wanted))
         return Restored(number, skipped, overwritten, differs)
+
+    def _shown(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Return the names of rows as people may see them."""
+        return tuple(map(self.policy_of(self.change.workflow_id).mask_text, names))
 
     def _conflicts(self, table: sa.Table, kept: sa.Table) -> list[str]:
         """Find the rows that are not as the change left them: there again, written again, or gone."""

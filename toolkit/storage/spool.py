@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 import threading
 import weakref
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 ROWS_OF_A_BATCH: Final = 10_000
+# Within a text of JSON a quote is never alone.
+_VERSION: Final = re.compile(r'"version":"([^"]*)"')
 _IN_MEMORY: Final = 1_000_000
 """Bytes that are kept in memory before a file is made."""
 
@@ -82,10 +85,33 @@ class RowSpool:
 
         Examples
         --------
-        >>> RowSpool.length('[{"name": "{", "digest": "00"}]')
+        >>> RowSpool.length(next(RowSpool([{"name": '"digest":"', "digest": "00"}]).batches()))
         1
         """
-        return len(names_in(batch))
+        # Within a text of JSON a quote is never alone.
+        return batch.count('"digest":"')
+
+    @staticmethod
+    def versions(batch: str) -> str:
+        """Return the versions of the rows of a batch, where each has one.
+
+        Parameters
+        ----------
+        batch : str
+            As `batches` gives it.
+
+        Returns
+        -------
+        str
+            Joined by semicolons.
+
+        Examples
+        --------
+        >>> rows = RowSpool({"name": name, "digest": "00", "version": f"7/(0,{name})"} for name in "12")
+        >>> RowSpool.versions(next(rows.batches()))
+        '7/(0,1);7/(0,2)'
+        """
+        return ";".join(_VERSION.findall(batch))
 
     def names(self) -> Iterator[str]:
         """Read the names of the rows.

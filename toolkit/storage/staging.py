@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import pyarrow as pa
-import pyarrow.compute as pc
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
+from toolkit.ahead import ahead
 from toolkit.celltexts import text_bytes
+from toolkit.lazy import pa, pc
 from toolkit.storage import bulk, trace
 from toolkit.storage.translation import translate
 
@@ -111,9 +111,10 @@ def copy(connection: sa.Connection, table: sa.Table, names: Sequence[str], batch
     text = f"COPY {quoted.format_table(table)} ({listed}) FROM STDIN"
     driver: Any = connection.connection.dbapi_connection
     with _driver_errors(), trace.beside(connection.engine, text) as statement, driver.cursor() as cursor:
-        with cursor.copy(text) as channel:
-            for batch in batches:
-                channel.write(lines(batch))
+        # The next lines are made while the server takes the last ones.
+        with ahead(map(lines, batches), lambda: None) as parts, cursor.copy(text) as channel:
+            for part in parts:
+                channel.write(part)
         statement.rows = cursor.rowcount
         return int(cursor.rowcount)
 

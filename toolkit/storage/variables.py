@@ -11,7 +11,7 @@ from toolkit import columns, jsonvalue, keys
 from toolkit.model import VariableFilter
 from toolkit.storage import bulk
 from toolkit.storage.archive import Removal
-from toolkit.storage.base import BaseStorage, WorkflowId, WorkflowIds, encode_for_writing
+from toolkit.storage.base import BaseStorage, WorkflowId, WorkflowIds, encode_for_writing, only_workflow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -22,12 +22,14 @@ if TYPE_CHECKING:
     from toolkit.storage.dialects import Column, Condition
 
 _DIGITS = "0123456789"
+_ONE = "_one_workflow"
 
 
 class VariableStorage(BaseStorage):
     """The table `workflow_memory`."""
 
     name = "key"
+    _made: tuple[sa.Table, sa.Select[Any]] | None = None
 
     @property
     def table(self) -> sa.Table:
@@ -158,12 +160,25 @@ class VariableStorage(BaseStorage):
         -------
         list of (type, category, count)
         """
-        kinds = [self.dialect.json_type(self.table.c.value).label("type"), self.category().label("category")]
-        inner = sa.select(*kinds).where(self.condition(workflow_ids)).subquery()
-        groups = (inner.c.type, inner.c.category)
-        statement = sa.select(*groups, sa.func.count().label("count_")).group_by(*groups).order_by(*groups)
+        one = only_workflow(workflow_ids)
+        values = {} if one is None else {_ONE: self.workflow_id(one)}
+        statement = self._counting(self.in_workflows(workflow_ids)) if one is None else self._counting_one()
         with self.database.read() as connection:
-            return [(row.type, row.category, row.count_) for row in connection.execute(statement)]
+            return [(row.type, row.category, row.count_) for row in connection.execute(statement, values)]
+
+    def _counting(self, condition: Condition) -> sa.Select[Any]:
+        kinds = [self.dialect.json_type(self.table.c.value).label("type"), self.category().label("category")]
+        inner = sa.select(*kinds).where(condition).subquery()
+        groups = (inner.c.type, inner.c.category)
+        return sa.select(*groups, sa.func.count().label("count_")).group_by(*groups).order_by(*groups)
+
+    def _counting_one(self) -> sa.Select[Any]:
+        """Make the statement for one workflow once: to make it takes longer than to run it on a small table."""
+        made = self._made
+        if made is None or made[0] is not self.table:
+            workflow = self.table.c.workflow_id
+            made = self._made = (self.table, self._counting(workflow == sa.bindparam(_ONE, type_=workflow.type)))
+        return made[1]
 
     def condition(self, workflow_ids: WorkflowIds, selection: VariableFilter | None = None) -> Condition:
         """Return the condition that a filter stands for.
