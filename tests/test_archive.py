@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -178,6 +179,18 @@ def test_a_spool_gives_back_what_it_was_given() -> None:
     assert [len(names_in(batch)) for batch in batches] == [ROWS_OF_A_BATCH, ROWS_OF_A_BATCH, 1]
     assert list(spool.names()) == [row["name"] for row in given]
     assert (spool.total, RowSpool().total, list(RowSpool().batches())) == (len(given), 0, [])
+
+
+def test_a_spool_of_many_rows_takes_no_more_memory_than_one_of_some() -> None:
+    peaks = []
+    for number in (30_000, 300_000):
+        tracemalloc.start()
+        spool = RowSpool({"name": f"a_{n}", "digest": f"{n:032x}", "version": f"{n}/(0,1)"} for n in range(number))
+        for batch in spool.batches():
+            assert RowSpool.length(batch) == ROWS_OF_A_BATCH
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.2 * peaks[0]
 
 
 def test_a_digest_is_moved_by_every_column(service: Service, workflow_id: str) -> None:

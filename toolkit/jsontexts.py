@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from toolkit import jsonvalue
 from toolkit.errors import CorruptValue
+from toolkit.lazy import pa, pc
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -10,13 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from toolkit import columns, paths
 from toolkit.errors import DataWarning
 from toolkit.frames.hiding import hidden_where, revealed_in, whole
 from toolkit.jsontexts import DELICATE, decode_texts, delicate
+from toolkit.lazy import pa, pc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

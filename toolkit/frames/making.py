@@ -35,6 +35,7 @@ from toolkit.frames.pieces import Exact, NotThisWay, pieces_of
 from toolkit.frames.veiling import Veil
 from toolkit.jsontexts import encode_texts
 from toolkit.masking import EVERYTHING, View
+from toolkit.progress import progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -352,7 +353,7 @@ def arrow_records(
 
 def _flat(parts: Iterable[pa.Table], view: View, flat: Flat) -> tuple[dict[str, Any], int]:
     with many_objects():
-        for part in worked_ahead(parts, functools.partial(look, view=view, parser=flat.parser)):
+        for part in worked_ahead(progress(parts), functools.partial(look, view=view, parser=flat.parser)):
             flat.add(part)
         return flat.columns()
 
@@ -366,7 +367,7 @@ def _whole(parts: Iterable[pa.Table], view: View) -> tuple[dict[str, Any], int]:
     secrets: set[str] = set()
     masked = View(view.policy)
     with many_objects():
-        for part in worked_ahead(parts, functools.partial(look, view=masked)):
+        for part in worked_ahead(progress(parts), functools.partial(look, view=masked)):
             fronts.append(part.front)
             keys.append(_keys(part.table))
             for few in (few for unit in part.parts if isinstance(unit, Unit) for few in unit.pieces()):

@@ -5,10 +5,9 @@ from __future__ import annotations
 from operator import index as as_index
 from typing import TYPE_CHECKING, Any, Final
 
-import pyarrow as pa
-
 from toolkit import columns, frames, keys, loops
 from toolkit.errors import InvalidOption
+from toolkit.lazy import pa
 from toolkit.masking import EVERYTHING
 from toolkit.model import OneOrMany, Receipt, VariableFilter
 from toolkit.patterns import Pattern

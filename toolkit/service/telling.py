@@ -42,7 +42,8 @@ def hushed(service: ServiceBase, workflow_ids: WorkflowIds | None = None) -> Ite
 
 
 def _policy(service: ServiceBase, workflow_ids: WorkflowIds | None) -> MaskingPolicy:
-    if workflow_ids is None:
+    if workflow_ids is None or service.database.in_write:
+        # Within a change that failed, the database answers no more questions.
         return service.masking
     try:
         return service._sweeping(workflow_ids)  # noqa: SLF001 - of this package

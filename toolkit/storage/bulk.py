@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import re
 import sqlite3
 import warnings
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from toolkit.errors import DataWarning
+from toolkit.lazy import pa, pc
 from toolkit.storage.digests import READ_STATE, READ_VERSION
 from toolkit.storage.translation import from_sqlite
 
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
-TIME: Final = pa.timestamp("us", tz="UTC")
 ORDER: Final = "order"
 """The column that says what rows are to be sorted by, before their ids, where the database was not asked to."""
 
@@ -42,13 +40,18 @@ _EARLIEST: Final = -210_866_803_200_000_000
 _MINUS_INFINITY: Final = 946_684_800_000_000 - 2**63
 
 
+@functools.cache
+def _time_type() -> pa.DataType:
+    return pa.timestamp("us", tz="UTC")
+
+
 def arrow_type(name: str) -> pa.DataType:
     """Return the Arrow type of a column by its name: times, integers, and text for everything else."""
     if "." in name:
         # A place in a document, whatever it is called there, travels as JSON text.
         return pa.string()
     if name.endswith(_TIME_ENDINGS):
-        return TIME
+        return _time_type()
     return pa.int64() if name in _INTEGERS else pa.string()
 
 
@@ -139,7 +142,7 @@ def stream(connection: sa.Connection, statement: sa.Select[Any], rows: int) -> I
 
 def _stored(result: sa.CursorResult[Any]) -> pa.Schema:
     types = [(name, arrow_type(name)) for name in result.keys()]  # noqa: SIM118 - a result is no dict
-    return pa.schema([(name, pa.string() if kind == TIME else kind) for name, kind in types])
+    return pa.schema([(name, pa.string() if kind == _time_type() else kind) for name, kind in types])
 
 
 def _batch(rows: Sequence[Sequence[Any]], stored: pa.Schema) -> pa.RecordBatch:
@@ -150,7 +153,7 @@ def _batch(rows: Sequence[Sequence[Any]], stored: pa.Schema) -> pa.RecordBatch:
 def _typed(table: pa.Table, order: Order | None = None) -> pa.Table:
     key = None if order is None else table.column("created_at")
     for position, name in enumerate(table.column_names):
-        if arrow_type(name) == TIME:
+        if arrow_type(name) == _time_type():
             table = table.set_column(position, name, _times(table.column(name), name))
     if key is None:
         return table
@@ -179,9 +182,9 @@ def from_batch(batch: pa.RecordBatch) -> pa.Table:
     """
     made: dict[str, Any] = {}
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        if arrow_type(name) == TIME:
+        if arrow_type(name) == _time_type():
             numbers = column.cast(pa.timestamp("us", column.type.tz)).view(pa.int64())
-            made[name] = _possible(numbers, name).view(TIME)
+            made[name] = _possible(numbers, name).view(_time_type())
         else:
             made[name] = column.cast(arrow_type(name))
     order = batch.column("created_at").view(pa.int64())
@@ -204,12 +207,12 @@ def _times(texts: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
     """Read times; the forms that SQLite and PostgreSQL write take the fast way."""
     ordinary = pc.all(pc.match_substring_regex(texts, _ONE_FORM)).as_py()
     if ordinary is not False:
-        return texts.cast(TIME)
+        return texts.cast(_time_type())
     values = [None if text is None else _time(text) for text in texts.to_pylist()]
     lost = sum(value is None for value in values) - texts.null_count
     if lost:
         _warn_of_lost_times(lost, len(values), name)
-    return pa.chunked_array([pa.array(values, TIME)])
+    return pa.chunked_array([pa.array(values, _time_type())])
 
 
 def _warn_of_lost_times(lost: int, number: int, name: str) -> None:
