@@ -99,9 +99,8 @@ def server_killed(url: str, call: Callable[[], Any], after: float) -> None:
 
     When one of its processes is killed, a server ends all the others at once and starts again, as after a crash.
     """
-    # With a session of its own, which ends with the server.
-    with contextlib.suppress(psycopg.OperationalError), psycopg.connect(url) as connection:
-        number = connection.info.backend_pid
+    # With two sessions of its own: one to be killed, and one that ends when the server has noticed.
+    with contextlib.suppress(psycopg.OperationalError), psycopg.connect(url) as victim, psycopg.connect(url) as witness:
         child = os.fork()
         if child == 0:
             try:
@@ -110,8 +109,11 @@ def server_killed(url: str, call: Callable[[], Any], after: float) -> None:
                 os._exit(1)
             os._exit(0)
         time.sleep(after)
-        os.kill(number, signal.SIGKILL)
+        os.kill(victim.info.backend_pid, signal.SIGKILL)
         os.waitpid(child, 0)
+        while True:
+            witness.execute("SELECT 1")
+            time.sleep(_A_MOMENT)
     while True:
         with contextlib.suppress(psycopg.OperationalError), psycopg.connect(url):
             return

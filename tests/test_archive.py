@@ -227,6 +227,36 @@ def test_a_row_in_its_former_state_is_as_planned_wherever_it_lies(
     assert again.apply().records == 2
 
 
+def test_a_row_that_was_written_and_put_back_is_taken_wherever_it_lies(service: Service, workflow_id: str) -> None:
+    add(service, workflow_id, *(f"a_{n}" for n in range(20)))
+    plan = service.plan_clear(workflow_id, "a_1*")
+    service.delete_record(workflow_id, "a_1").undo()
+    service.plan_clear(workflow_id, ids=["a_12", "a_2"]).apply().undo()
+    receipt = plan.apply(expect=plan.total)
+    assert (receipt.records, receipt.skipped) == (11, ())
+    assert receipt.undo().differs == ()
+
+
+@pytest.mark.parametrize("kind", ["postgresql"])
+def test_another_row_in_the_place_of_a_planned_one_is_left_alone(
+    service: Service, workflow_id: str, database_url: str, execute: Execute, kind: str
+) -> None:
+    def place() -> str:
+        with service.database.read() as connection:
+            return str(connection.scalar(sa.text("SELECT ctid::text FROM workflow_records WHERE record_id LIKE '%_1'")))
+
+    add(service, workflow_id, "a_1", "c_2", "c_3")
+    plan, before = service.plan_clear(workflow_id, "a_*"), place()
+    service.delete_record(workflow_id, "a_1", archive=False)
+    execute(database_url, "VACUUM workflow_records")
+    add(service, workflow_id, "b_1")
+    assert place() == before
+    with pytest.raises(toolkit.AlreadyDone, match="0 of them are still there"):
+        plan.apply()
+    assert plan.apply(on_change="skip").total == 0
+    assert sorted(service.query_records(workflow_id)["record_id"]) == ["b_1", "c_2", "c_3"]
+
+
 def test_a_writer_that_the_apply_had_to_wait_for_is_noticed(
     service: Service, workflow_id: str, database_url: str
 ) -> None:

@@ -91,6 +91,13 @@ def records(written: Sequence[str | None]) -> pa.Table:
     return pa.table({"record_id": ids, DATA: pa.array(written, pa.string())})
 
 
+def places(written: Sequence[Sequence[str | None]]) -> pa.Table:
+    """Records of which some places were read alone; the database wrote their texts."""
+    ids = pa.array([f"a_{number}" for number in range(len(written))])
+    columns = zip(("vars.a", "vars.api_token", 'fields."c.d"'), zip(*written, strict=True), strict=True)
+    return pa.table({"record_id": ids, **{name: pa.array(texts, pa.string()) for name, texts in columns}})
+
+
 def laid_out(table: pa.Table, view: View, parser: Parser | None, *, history: bool) -> tuple[dict[str, Any], set[str]]:
     flat = Flat(view, history=history)
     flat.add(look(table, view, parser))
@@ -118,7 +125,11 @@ def same_columns(one: dict[str, Any], other: dict[str, Any]) -> None:
 
 def check(written: Sequence[str | None], policy: MaskingPolicy | None, *, history: bool = False) -> bool:
     """Compare both ways; tell whether the quick one was taken at all."""
-    table, view = records(written), EVERYTHING if policy is None else View(policy)
+    return check_table(records(written), policy, history=history)
+
+
+def check_table(table: pa.Table, policy: MaskingPolicy | None, *, history: bool = False) -> bool:
+    view = EVERYTHING if policy is None else View(policy)
     quick, found = laid_out(table, view, Parser(), history=history)
     slow, walked = laid_out(table, view, None, history=history)
     same_columns(quick, slow)
@@ -151,6 +162,31 @@ def test_documents_of_one_shape_give_the_same_columns(
 @example([{"vars": {"webhook": json.dumps({"url": SECRET})}}], POLICIES[1])
 def test_documents_of_any_shape_give_the_same_columns(given: list[Any], policy: MaskingPolicy | None) -> None:
     check([jsonvalue.encode(one) for one in given], policy)
+
+
+values = st.lists(members.map(jsonvalue.encode) | st.none(), min_size=3, max_size=3)
+scalar_values = [
+    st.none() | texts.map(json.dumps),
+    st.none() | texts.map(jsonvalue.encode),
+    st.none() | st.integers(-(2**64), 2**64).map(str),
+    st.none() | st.floats(allow_nan=False, allow_infinity=False).map(jsonvalue.encode),
+    st.sampled_from([None, "0.1000000000000000055", "1E400", "1.5", "-0", "null"]),
+    st.sampled_from(["null", "true", "false"]),
+]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.sampled_from(scalar_values), min_size=3, max_size=3).flatmap(
+        lambda three: st.lists(st.tuples(*three), min_size=1, max_size=5)
+    )
+    | st.lists(values, min_size=1, max_size=4),
+    st.sampled_from(POLICIES),
+)
+def test_places_that_were_read_alone_give_the_same_columns(
+    written: list[Sequence[str | None]], policy: MaskingPolicy | None
+) -> None:
+    check_table(places(written), policy)
 
 
 WRITTEN = [

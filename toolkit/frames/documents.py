@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import json
 import re
@@ -13,11 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 from toolkit import columns, paths
 from toolkit.errors import DataWarning
 from toolkit.frames.hiding import hidden_where, revealed_in, whole
+from toolkit.frames.scalars import scalar_table
 from toolkit.jsontexts import DELICATE, decode_texts, delicate
 from toolkit.lazy import pa, pc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from toolkit.errors import CorruptValue
     from toolkit.frames.parsing import Parser
@@ -55,6 +57,29 @@ class Unit:
     hiding: pa.Array | None
     delicate: pa.Array | None
 
+    def objects(self, rows: pa.Array | None = None) -> pa.Array:
+        """Return one JSON object for each record: the document, or one with a member for each place.
+
+        Parameters
+        ----------
+        rows : pyarrow.Array, optional
+            Which records; all when left out.
+
+        Returns
+        -------
+        pyarrow.Array
+            Of type `string`.
+        """
+        table = self.table if rows is None else self.table.take(rows)
+        names = document_columns(table)
+        if columns.DATA in names:
+            return whole(table.column(columns.DATA))
+        pieces: list[Any] = []
+        for position, name in enumerate(names):
+            value = whole(table.column(name)).fill_null("null")
+            pieces += ["{" if position == 0 else ",", f"{json.dumps(name)}:", value]
+        return pc.binary_join_element_wise(*pieces, "}", "")
+
     def pieces(self) -> Iterator[Unit]:
         """Return the same records, as many at a time as are decoded at once.
 
@@ -76,14 +101,11 @@ class Parsed:
     ----------
     unit : Unit
         The records.
-    texts : pyarrow.Array
-        One JSON object for each; where places were read alone, of these.
     made : pyarrow.Table
-        What Arrow's parser made of them.
+        One column for each key of the documents, or for each place that was read alone.
     """
 
     unit: Unit
-    texts: pa.Array
     made: pa.Table
 
 
@@ -122,17 +144,18 @@ def look(table: pa.Table, view: View, parser: Parser | None = None) -> Looked:
     -------
     Looked
     """
-    texts = _objects(table)
-    hiding, closely, in_front = _looks(table, texts, view)
+    names = document_columns(table)
+    texts = {name: whole(table.column(name)) for name in names}
+    scalars = None if columns.DATA in names or not names or parser is None else scalar_table(texts)
+    hiding, closely, in_front = _looks(table, texts, scalars, view)
     front = _hidden_front(table, in_front, view)
     parts: list[Unit | Parsed] = []
-    at_once = _PARSED_AT_ONCE if texts is not None else max(len(table), 1)
+    at_once = _PARSED_AT_ONCE if columns.DATA in names else max(len(table), 1)
     for start in range(0, len(table), at_once):
         flags = (None if one is None else one.slice(start, at_once) for one in (hiding, closely))
         unit = Unit(table.slice(start, at_once), *flags)
-        some = None if texts is None or parser is None else texts.slice(start, at_once)
-        made = None if some is None or parser is None else parser.parse(some)
-        parts.append(unit if made is None else Parsed(unit, some, made))
+        made = parser.parse(unit.objects()) if parser is not None and names and scalars is None else scalars
+        parts.append(unit if made is None else Parsed(unit, made))
     return Looked(table, front, tuple(parts))
 
 
@@ -151,56 +174,52 @@ def document_columns(table: pa.Table) -> list[str]:
     return [name for name in table.column_names if name not in FRONT and name != ORDER]
 
 
-def _objects(table: pa.Table) -> pa.Array | None:
-    """Return one JSON object for each record: the document, or one with a member for each place that was read alone."""
-    names = document_columns(table)
-    if columns.DATA in names or not names:
-        return whole(table.column(columns.DATA)) if names else None
-    pieces: list[Any] = []
-    for position, name in enumerate(names):
-        pieces += ["{" if position == 0 else ",", f"{json.dumps(name)}:", whole(table.column(name)).fill_null("null")]
-    return pc.binary_join_element_wise(*pieces, "}", "")
-
-
 def _looks(
-    table: pa.Table, texts: pa.Array | None, view: View
+    table: pa.Table, texts: dict[str, pa.Array], scalars: pa.Table | None, view: View
 ) -> tuple[pa.Array | None, pa.Array | None, dict[str, pa.Array]]:
     """Tell in which rows a document could hide something, in which one holds a delicate number, and likewise in front.
 
     One look for all, because to make the expression ready takes as long as to look at some thousand documents.
     """
     policy = view.policy
+    may_be_delicate = [text for name, text in texts.items() if _is_of(scalars, name, pa.float64())]
     if policy is None:
-        return None, None if texts is None else delicate(texts), {}
-    names = [name for name in table.column_names if name in FRONT and _is_text(table, name) and not view.shows(name)]
-    front = [whole(table.column(name)) for name in names]
+        return None, _any(map(delicate, may_be_delicate)), {}
+    names = [name for name in table.column_names if name in FRONT and _is_of(table, name, pa.string())]
+    front = {name: whole(table.column(name)) for name in names if not view.shows(name)}
+    everywhere = _of_names(table, policy)
     if policy.trigger is None:
-        everywhere = None if texts is None else pa.repeat(pa.scalar(value=True), len(table))
-        shown = {name: column.is_valid() for name, column in zip(names, front, strict=True)}
-        return everywhere, None if texts is None else delicate(texts), shown
-    together = pa.concat_arrays([*([] if texts is None else [texts]), *front, pa.array([], pa.string())])
-    either = _matching(together, f"{policy.trigger}|{DELICATE}")
+        shown = {name: column.is_valid() for name, column in front.items()}
+        return everywhere, _any(map(delicate, may_be_delicate)), shown
+    # A number tells nothing but by its name.
+    telling = [text for name, text in texts.items() if _is_of(scalars, name, pa.string())]
+    together = pa.concat_arrays([*telling, *front.values(), pa.array([], pa.string())])
+    closely = None if scalars is None else _any(map(delicate, may_be_delicate))
+    either = _matching(together, policy.trigger if scalars is not None else f"{policy.trigger}|{DELICATE}")
     if either is None:
-        return _of_names(table, policy), None, {}
+        return everywhere, closely, {}
     found = [either.slice(start, len(table)) for start in range(0, len(either), max(len(table), 1))]
-    in_front = dict(zip(names, found[-len(names) :] if names else [], strict=True))
-    if texts is None:
-        return None, None, in_front
-    some = texts.filter(found[0])
-    hiding = _of_names(table, policy)
-    if hiding is None:
-        hiding = _in_all(found[0], _matching(some, policy.trigger))
-    return hiding, _in_all(found[0], delicate(some)), in_front
+    some = [(flags, text.filter(flags)) for flags, text in zip(found, telling, strict=False)]
+    if scalars is None:
+        closely = _any(_in_all(flags, delicate(text)) for flags, text in some)
+    if everywhere is None:
+        everywhere = _any(_in_all(flags, _matching(text, policy.trigger)) for flags, text in some)
+    return everywhere, closely, dict(zip(front, found[len(telling) :], strict=True))
 
 
-def _is_text(table: pa.Table, name: str) -> bool:
-    return bool(table.schema.field(name).type == pa.string())
+def _is_of(table: pa.Table | None, name: str, kind: pa.DataType) -> bool:
+    return table is None or bool(table.schema.field(name).type == kind)
+
+
+def _any(flags: Iterable[pa.Array | None]) -> pa.Array | None:
+    found = [one for one in flags if one is not None]
+    return functools.reduce(pc.or_kleene, found).fill_null(fill_value=False) if found else None
 
 
 def _of_names(table: pa.Table, policy: MaskingPolicy) -> pa.Array | None:
-    """Return every row when a place that was read alone is named by a path that may be that of a secret."""
+    """Return every row when nobody can say by a look, or a place is named by a path that may be that of a secret."""
     places = (name for name in document_columns(table) if name != columns.DATA)
-    told = any(re.search(policy.trigger or "", name, re.IGNORECASE) for name in places)
+    told = policy.trigger is None or any(re.search(policy.trigger, name, re.IGNORECASE) for name in places)
     return pa.repeat(pa.scalar(value=True), len(table)) if told else None
 
 

@@ -163,7 +163,7 @@ class Flat:
             yield from ((len(few.table), self._flatten(few)) for few in unit.pieces())
 
     def _of_parsed(self, part: Parsed) -> dict[str, Piece] | None:
-        exact = Exact(part.texts, part.unit.delicate)
+        exact = Exact(part.unit)
         places = document_columns(part.unit.table)
         places = [] if columns.DATA in places else places
         try:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from toolkit.errors import CorruptValue
+    from toolkit.frames.documents import Unit
     from toolkit.jsonvalue import JSONValue
 
 _TEXT: Final = frozenset({"text"})
@@ -44,16 +45,33 @@ class Exact:
 
     Parameters
     ----------
-    texts : pyarrow.Array
-        Of type `string`, JSON objects.
-    delicate : pyarrow.Array or None
-        As `toolkit.jsontexts.delicate` gives it.
+    unit : Unit
+        Records.
     """
 
-    def __init__(self, texts: pa.Array, delicate: pa.Array | None) -> None:
-        self.texts = texts
-        self.delicate = delicate
+    def __init__(self, unit: Unit) -> None:
+        self._unit = unit
         self._known: dict[int, JSONValue] = {}
+
+    @property
+    def delicate(self) -> pa.Array | None:
+        """In which rows a number may not be what was written."""
+        return self._unit.delicate
+
+    def texts(self, rows: Sequence[int]) -> pa.Array:
+        """Return the JSON objects of some records.
+
+        Parameters
+        ----------
+        rows : sequence of int
+            Which.
+
+        Returns
+        -------
+        pyarrow.Array
+            Of type `string`.
+        """
+        return self._unit.objects(pa.array(rows, pa.int64()))
 
     def at(self, rows: Sequence[int], keys: Sequence[str]) -> list[Any]:
         """Return what documents hold at one place.
@@ -79,16 +97,23 @@ class Exact:
         return [_found(self._known[row], keys) for row in rows]
 
     def everywhere(self, keys: Sequence[str]) -> list[Any]:
-        """Return what all the documents hold at one place; see `at`."""
-        return self.at(range(len(self.texts)), keys)
+        """Return what all the documents hold at one place; see `at`.
+
+        Parameters
+        ----------
+        keys : sequence of str
+            The place.
+
+        Returns
+        -------
+        list of JSON value
+        """
+        return self.at(range(len(self._unit.table)), keys)
 
     def _read(self, rows: list[int]) -> None:
-        if not rows:
-            return
-        which = pa.array(rows, pa.int64())
-        closely = None if self.delicate is None else self.delicate.take(which)
-        values = decode_texts(self.texts.take(which), closely, _refuse)
-        self._known.update(zip(rows, values, strict=True))
+        if rows:
+            closely = None if self.delicate is None else self.delicate.take(pa.array(rows, pa.int64()))
+            self._known.update(zip(rows, decode_texts(self.texts(rows), closely, _refuse), strict=True))
 
 
 def _refuse(_position: int, _error: CorruptValue) -> None:
@@ -173,7 +198,7 @@ def _beside_objects(
         members = [member.is_valid() for member in column.flatten()]
         some = functools.reduce(pc.or_, members) if members else pa.repeat(pa.scalar(value=False), len(column))
         unclear = pc.or_(unclear, pc.and_not(objects, some))
-    rows = _that_mention(keys[-1], _nonzero(unclear), exact.texts)
+    rows = _that_mention(keys[-1], _nonzero(unclear), exact)
     _, own = split(name, exact.at(rows, keys), MISSING) if rows else ((), None)
     return {} if own is None else {name: _spread(leaf(*own), rows, len(column))}
 
@@ -183,11 +208,11 @@ def _nonzero(flags: pa.Array) -> list[int]:
     return found
 
 
-def _that_mention(key: str, rows: list[int], texts: pa.Array) -> list[int]:
+def _that_mention(key: str, rows: list[int], exact: Exact) -> list[int]:
     """Leave out documents in whose text a key does not stand at all: they do not have it, quite surely."""
     if not rows or not (key.isascii() and key.isprintable()) or '"' in key or "\\" in key:
         return rows
-    chosen = texts.take(pa.array(rows, pa.int64()))
+    chosen = exact.texts(rows)
     mentioned = pc.or_(pc.match_substring(chosen, f'"{key}"'), pc.match_substring(chosen, _ESCAPED))
     return [row for row, kept in zip(rows, mentioned.to_pylist(), strict=True) if kept]
 
