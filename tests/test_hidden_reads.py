@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -212,3 +213,10 @@ def test_rows_are_ordered_by_their_real_ids(service: toolkit.UnifiedDataService,
     service.create_records(workflow_id, [{"record_id": name, "created_at": at} for name in ("a_Z", f"a_{KEY}")])
     assert list(service.query_records(workflow_id)["record_id"]) == [f"a_{HIDDEN}", "a_Z"]
     assert list(service.query_records(workflow_id, limit=2)["record_id"]) == [f"a_{HIDDEN}", "a_Z"]
+
+
+def test_a_warning_of_broken_json_names_no_secret() -> None:
+    table = pa.table({"record_id": [f"a_{KEY}"], "data": ["{"]})
+    with pytest.warns(toolkit.errors.DataWarning, match="is shown as missing") as told:
+        frames.records(table, View(MaskingPolicy()))
+    assert KEY not in str(told[0].message)

@@ -12,6 +12,7 @@ from toolkit.columns import STATUSES, WORKFLOW_ID
 from toolkit.commands import changing, guarding
 from toolkit.commands.options import Url  # noqa: TC001 - typer reads it at run time
 from toolkit.errors import ToolkitError
+from toolkit.masking import MaskingPolicy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -166,7 +167,7 @@ def main() -> None:
     try:
         app(prog_name="toolkit")
     except (ToolkitError, OSError) as error:
-        printing.message(f"error: {' '.join(str(error).split())}")
+        printing.message(f"error: {MaskingPolicy().mask_text(' '.join(str(error).split()))}")
         sys.exit(1)
 
 

@@ -263,7 +263,7 @@ def masked_documents(records: Unit, view: View, found: set[str], *, history: boo
     """
     if columns.DATA not in records.table.column_names:
         return [None] * len(records.table)
-    values = _decoded_column(records, columns.DATA, trusted=False)
+    values = _decoded_column(records, columns.DATA, view, trusted=False)
     if not history:
         for value in values:
             if type(value) is dict:
@@ -291,12 +291,13 @@ def masked_place(records: Unit, name: str, view: View, found: set[str]) -> list[
         One per record.
     """
     # A place was read by the database itself, so that it is JSON for sure.
-    return _masked(_decoded_column(records, name, trusted=True), records.hiding, name, view, found)
+    return _masked(_decoded_column(records, name, view, trusted=True), records.hiding, name, view, found)
 
 
-def _decoded_column(records: Unit, name: str, *, trusted: bool) -> list[JSONValue]:
+def _decoded_column(records: Unit, name: str, view: View, *, trusted: bool) -> list[JSONValue]:
     ids = records.table.column("record_id")
-    return _decoded(records.table.column(name), records.delicate, ids, "record", trusted=trusted)
+    texts = records.table.column(name)
+    return _decoded(texts, records.delicate, ids, "record", view, trusted=trusted)
 
 
 def _masked(
@@ -356,7 +357,7 @@ def _may_hide(texts: pa.Array, policy: MaskingPolicy) -> pa.Array | None:
     return found if pc.any(found).as_py() else None
 
 
-def decoded(texts: pa.ChunkedArray, ids: pa.ChunkedArray, kind: str) -> list[JSONValue]:
+def decoded(texts: pa.ChunkedArray, ids: pa.ChunkedArray, kind: str, view: View) -> list[JSONValue]:
     """Read a column of JSON text; what is no JSON is missing, with a warning.
 
     Parameters
@@ -367,22 +368,25 @@ def decoded(texts: pa.ChunkedArray, ids: pa.ChunkedArray, kind: str) -> list[JSO
         The name of each row, for the warning.
     kind : str
         What a row is: `record` or `variable`.
+    view : View
+        What is hidden in its name.
 
     Returns
     -------
     list of JSON value
     """
-    return _decoded(texts, delicate(whole(texts)), ids, kind, trusted=False)
+    return _decoded(texts, delicate(whole(texts)), ids, kind, view, trusted=False)
 
 
 def _decoded(
-    texts: pa.ChunkedArray, closely: pa.Array | None, ids: pa.ChunkedArray, kind: str, *, trusted: bool
+    texts: pa.ChunkedArray, closely: pa.Array | None, ids: pa.ChunkedArray, kind: str, view: View, *, trusted: bool
 ) -> list[JSONValue]:
     found: list[tuple[int, CorruptValue]] = []
     values = decode_texts(whole(texts), closely, lambda *problem: found.append(problem), trusted=trusted)
     for position, error in found:
-        what = f"{kind} {ids[position].as_py()!r}"
-        warnings.warn(f"{what} is shown as missing: {error}", DataWarning, stacklevel=3)
+        name = ids[position].as_py()
+        what = name if view.policy is None else view.policy.mask_text(name)
+        warnings.warn(f"{kind} {what!r} is shown as missing: {error}", DataWarning, stacklevel=3)
     return values
 
 

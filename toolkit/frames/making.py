@@ -64,7 +64,7 @@ def variables(table: pa.Table, view: View) -> pd.DataFrame:
     pandas.DataFrame
         One row per variable: `key, type, category` of dtype `str`, `value` `object`, times `datetime64[us, UTC]`.
     """
-    values = decoded(table.column("value"), table.column("key"), "variable")
+    values = decoded(table.column("value"), table.column("key"), "variable", view)
     policy = view.policy
     if policy is not None:
         keys = table.column("key").to_pylist()

@@ -139,7 +139,9 @@ def _count(value: Any) -> int:
     except TypeError:
         count = -1
     if not 0 <= count < 2**31:
-        raise InvalidValue(f"retry_count is a whole number from 0, not {value!r}")
+        raise InvalidValue(
+            f"retry_count is a whole number from 0, not {value if isinstance(value, int) else type(value).__name__}"
+        )
     return count
 
 

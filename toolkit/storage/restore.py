@@ -168,7 +168,9 @@ def last_change(archive: ArchiveStorage, workflow_id: str) -> str:
 def _known(archive: ArchiveStorage, connection: sa.Connection, change_id: str) -> sa.Row[Any]:
     change = archive.find(connection, change_id)
     if change is None:
-        raise ChangeNotFound(f"the archive knows no change {change_id!r}; service.changes() lists them")
+        raise ChangeNotFound(
+            f"the archive knows no change {MaskingPolicy().mask_text(change_id)!r}; service.changes() lists them"
+        )
     return change
 
 
