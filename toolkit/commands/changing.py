@@ -213,7 +213,8 @@ def _show(plan: ClearPlan) -> None:
         printing.line(f"last written {plan.oldest:%Y-%m-%d %H:%M:%S} to {plan.newest:%Y-%m-%d %H:%M:%S}")
     if plan.sample:
         printing.heading("Some of them, secrets hidden")
-        printing.table(_sample(pd.DataFrame([dict(row) for row in plan.sample])))
+        sample = _sample(pd.DataFrame([dict(row) for row in plan.sample]))
+        printing.table(sample, whole=[name for name in ("record_id", "key", "updated_at") if name in sample])
     for text in (*plan.warnings, *plan.notes):
         printing.message(f"this plan {text}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from toolkit.errors import ToolkitError
+from toolkit.errors import DatabaseError, ToolkitError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,8 @@ def hushed(service: ServiceBase, workflow_ids: WorkflowIds | None = None) -> Ite
     try:
         yield
     except ToolkitError as error:
-        policy = _policy(service, workflow_ids)
+        # What a database refuses is told without values, and one that does not answer is not asked again.
+        policy = _policy(service, None if isinstance(error, DatabaseError) else workflow_ids)
         said = str(error)
         shown = policy.mask_text(said)
         if shown != said:
