@@ -198,6 +198,7 @@ class Seeded:
         service.update_record(self.other, "c_3", changed)
         service.set_variable(self.other, "api_token", self.canaries.named("changed variable"))
         service.set_variable(self.named, "total", 3)
+        service.create_records(self.named, [{"record_id": "a_1"}, {"record_id": "b_1", "status": "failed"}])
         self._nodes(service)
         service.delete_record(self.id, "d_4", reason=f"it named {self.canaries.shaped('reason')}").undo()
 
@@ -490,7 +491,52 @@ def of_a_name(service: toolkit.UnifiedDataService, seeded: Seeded) -> Calls:
         "report as HTML": lambda: service.report(one).to_html(),
         "report with a title": lambda: service.report(seeded.id, title=f"of {one}").to_markdown(),
         "list_workflows": service.list_workflows,
+        **_changes_of_a_name(service, one, seeded.other),
     }
+
+
+def _changes_of_a_name(service: toolkit.UnifiedDataService, one: str, other: str) -> Calls:
+    frame = service.query_records(one)
+    plan = service.plan_clear(one, "a_*")
+    receipts: list[toolkit.Receipt] = []
+
+    def kept(receipt: toolkit.Receipt) -> Any:
+        receipts.append(receipt)
+        return receipt, receipt.to_dict()
+
+    return {
+        "compare": lambda: service.compare(one, other),
+        "compared with nothing": lambda: service.compare(one, f"no {one}"),
+        "failures": lambda: service.failures(one),
+        "frame": lambda: frame,
+        "plan_clear": lambda: plan,
+        "plan_update": lambda: service.plan_update(one, frame.assign(**{"vars.label": "x"})),
+        "an edit of another": lambda: service.plan_update(other, frame.assign(**{"vars.label": "x"})),
+        "edits of several": lambda: service.plan_update(other, service.query_records([one, other]), before=frame),
+        "apply": lambda: kept(plan.apply(expect=1)),
+        "apply again": lambda: plan.apply(expect=1),
+        "its receipt": lambda: _receipt_of(lambda: plan.apply(expect=1)),
+        "undo": lambda: service.undo(receipts[0]),
+        "undo again": lambda: service.undo(receipts[0]),
+        "receipt of an undo": lambda: _receipt_of(lambda: service.undo(receipts[0])),
+        "undo_last": lambda: service.undo_last(one),
+        "delete_record": lambda: kept(service.delete_record(one, "a_1")),
+        "retry_failed": lambda: service.retry_failed(one),
+        "iterate_records": lambda: service.iterate_records(one, over="nothing", body=print),
+        "update_record": lambda: service.update_record(one, "nothing", {"vars.n": 1}),
+        "several": lambda: service.get_stats([one, other]),  # type: ignore[arg-type]
+        "purge": lambda: service.purge_archive(older_than="0s", workflow_id=one),
+        "purged": lambda: service.purge_archive(older_than="0s", workflow_id=one).apply(expect=1),
+        "clear_all_variables": lambda: service.clear_all_variables(one),
+        "changes": service.changes,
+    }
+
+
+def _receipt_of(call: Callable[[], Any]) -> Any:
+    try:
+        return call()
+    except toolkit.AlreadyDone as error:
+        return error.receipt
 
 
 def errors(service: toolkit.UnifiedDataService, seeded: Seeded, tmp_path: Path) -> Calls:

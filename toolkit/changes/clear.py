@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from toolkit import columns, display, jsonvalue, times
 from toolkit.changes.plans import FAIL, PlanTools, check_state, warnings_about
 from toolkit.errors import CorruptValue
-from toolkit.masking import MaskingPolicy
 from toolkit.model import Receipt, rows_counted
 from toolkit.storage.base import literally
 from toolkit.storage.companions import COMPANIONS, keep_companions
@@ -19,10 +18,10 @@ from toolkit.storage.planned import PlannedRows, Taken
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from toolkit.changes.selection import Selection
-    from toolkit.storage.base import WorkflowId
+    from toolkit.masking import MaskingPolicy
     from toolkit.storage.dialects import Column, Condition
     from toolkit.storage.records import RecordStorage
     from toolkit.storage.spool import RowSpool
@@ -46,7 +45,7 @@ class ClearPlan:
     id : str
         Of the change that it becomes.
     workflow_id : str
-        The workflow.
+        The workflow; a secret in its id is hidden.
     variables, records : int
         How many rows of each table it takes.
     by_status, by_type : dict of str to int
@@ -175,7 +174,7 @@ class ClearPlan:
         variables, records = (taken[part.what] for part in self.parts)
         return Receipt(
             self.id,
-            self.workflow_id,
+            str(self.tools.workflow_id),
             CLEAR,
             variables=variables.done,
             records=records.done,
@@ -229,10 +228,8 @@ class Part:
 def plan_clear(
     variables: VariableStorage,
     records: RecordStorage,
-    workflow_id: WorkflowId,
     selection: Selection,
-    with_undo: Callable[[Receipt], Receipt],
-    policy: MaskingPolicy | None = None,
+    tools: PlanTools,
 ) -> ClearPlan:
     """Look at what a selection takes, in one snapshot, without changing anything.
 
@@ -242,20 +239,16 @@ def plan_clear(
         Of the database.
     records : RecordStorage
         Of the database.
-    workflow_id : str
-        The workflow.
     selection : Selection
         What to take.
-    with_undo : callable
-        Gives a receipt its way back.
-    policy : MaskingPolicy, optional
-        Hides secrets in the sample; the toolkit's own rules when left out.
+    tools : PlanTools
+        Of the workflow, for applying it.
 
     Returns
     -------
     ClearPlan
     """
-    checked = records.workflow_id(workflow_id)
+    checked, hiding = str(tools.workflow_id), tools.policy
     with records.database.read() as connection:
         if selection.is_relative:
             selection = selection.at(times.read(connection.scalar(records.dialect.now().select())))
@@ -264,7 +257,6 @@ def plan_clear(
             _census(connection, variables, checked, parts[0]),
             _census(connection, records, checked, parts[1]),
         ]
-        hiding = policy or MaskingPolicy()
         sample = [*_sample_records(connection, records, parts[1], hiding)]
         sample += _sample_variables(connection, variables, parts[0], hiding)
     by_status, by_type = _margin(censuses[1], "status"), _margin(censuses[1], "record_type")
@@ -273,7 +265,7 @@ def plan_clear(
     taken = [part.rows.total for part in parts]
     return ClearPlan(
         id=uuid.uuid4().hex,
-        workflow_id=checked,
+        workflow_id=hiding.mask_text(checked),
         variables=taken[0],
         records=taken[1],
         by_status=_shown(by_status, hiding),
@@ -289,7 +281,7 @@ def plan_clear(
         notes=(UNMOVED,) if selection.before and taken[0] else (),
         sample=tuple(sample),
         parts=parts,
-        tools=PlanTools(records.archive, with_undo, hiding),
+        tools=tools,
     )
 
 

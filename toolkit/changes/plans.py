@@ -38,10 +38,6 @@ class Plan(Protocol):
         """Of the change that it becomes."""
 
     @property
-    def workflow_id(self) -> str | None:
-        """The workflow; None means all."""
-
-    @property
     def total(self) -> int:
         """How many rows it is about."""
 
@@ -61,12 +57,15 @@ class PlanTools:
     with_undo : callable
         Gives a receipt its way back.
     policy : MaskingPolicy
-        Hides secrets in the names of rows.
+        Hides secrets in what a plan shows.
+    workflow_id : str or None
+        The workflow as the database knows it, where a plan shows its id masked; None means all.
     """
 
     archive: ArchiveStorage
     with_undo: Callable[[Receipt], Receipt]
     policy: MaskingPolicy
+    workflow_id: str | None
 
     def shown(self, names: Iterable[str]) -> tuple[str, ...]:
         """Return the names of rows as people may see them.
@@ -120,7 +119,7 @@ class PlanTools:
             self.archive.set_up()
             self.archive.database.look()
         with self.archive.database.write() as connection:
-            self.archive.hold(connection, plan.workflow_id or "")
+            self.archive.hold(connection, self.workflow_id or "")
             self._refuse_a_second_time(connection, plan.id)
             if archive and plan.total:
                 self.archive.open(connection)

@@ -34,7 +34,7 @@ class PurgePlan:
     id : str
         Of the change that it becomes.
     workflow_id : str or None
-        Of one workflow; None means all.
+        Of one workflow, a secret in its id hidden; None means all.
     changes : int
         How many changes.
     variables, records : int
@@ -96,7 +96,7 @@ class PurgePlan:
         store = self.tools.archive.home
         receipt = Receipt(
             self.id,
-            self.workflow_id or EVERY_WORKFLOW,
+            self.tools.workflow_id or EVERY_WORKFLOW,
             PURGE,
             variables=self.variables,
             records=self.records,
@@ -111,20 +111,18 @@ class PurgePlan:
                 )
             if self.changes:
                 store.write_down(connection, receipt, reason, {**self.selection, "changes": self.changes})
-        return receipt
+        return self.tools.with_undo(receipt)
 
 
-def plan_purge(tools: PlanTools, older_than: TimeLike, workflow_id: str | None = None) -> PurgePlan:
+def plan_purge(tools: PlanTools, older_than: TimeLike) -> PurgePlan:
     """Look at which changes a purge would forget.
 
     Parameters
     ----------
     tools : PlanTools
-        For applying it.
+        Of one workflow, or of all, for applying it.
     older_than : str, datetime or timedelta
         Changes made before it.
-    workflow_id : str, optional
-        Of one workflow only.
 
     Returns
     -------
@@ -134,12 +132,13 @@ def plan_purge(tools: PlanTools, older_than: TimeLike, workflow_id: str | None =
     ------
     ArchiveMissing, InvalidOption
     """
-    store = tools.archive.home
+    store, one = tools.archive.home, tools.workflow_id
     limit = moment(older_than, "older_than")
     with store.database.read() as connection:
         condition = [store.dialect.time_bound(store.kept.changes.c.created_at, "<", limit)]
-        condition += [store.kept.changes.c.workflow_id == workflow_id] if workflow_id is not None else []
+        condition += [store.kept.changes.c.workflow_id == one] if one is not None else []
         rows = purging.spool(store, connection, sa.and_(*condition))
         variables, records = purging.rows_kept(store, connection, rows)
     said = times.iso(limit) if not hasattr(limit, "total_seconds") else f"{limit.total_seconds():.0f} s ago"
-    return PurgePlan(uuid.uuid4().hex, workflow_id, rows.total, variables, records, {"made_before": said}, rows, tools)
+    shown = None if one is None else tools.policy.mask_text(one)
+    return PurgePlan(uuid.uuid4().hex, shown, rows.total, variables, records, {"made_before": said}, rows, tools)

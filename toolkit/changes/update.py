@@ -71,7 +71,7 @@ class UpdatePlan:
     id : str
         Of the change that it becomes.
     workflow_id : str
-        The workflow.
+        The workflow; a secret in its id is hidden.
     records : int
         How many records it changes.
     columns : dict of str to int
@@ -182,7 +182,14 @@ class UpdatePlan:
             taken = self._write(connection, self.id if archive else None)
             check_state(self.total, {"record": taken}, on_change, self.tools.policy)
             skipped = (*self.conflicts, *self.tools.shown(taken.left))
-            receipt = Receipt(self.id, self.workflow_id, UPDATE, records=taken.done, archived=archive, skipped=skipped)
+            receipt = Receipt(
+                self.id,
+                str(self.tools.workflow_id),
+                UPDATE,
+                records=taken.done,
+                archived=archive,
+                skipped=skipped,
+            )
             if receipt.total:
                 store.write_down(connection, receipt, reason, {"cells": dict(self.columns)})
             if archive and receipt.total:
@@ -213,23 +220,17 @@ def _text(value: Any) -> str:
     return "" if value is None else value if isinstance(value, str) else jsonvalue.encode_exact(value)
 
 
-def plan_update(
-    records: RecordStorage, workflow_id: str, edits: Edits, tools: PlanTools, policy: MaskingPolicy
-) -> UpdatePlan:
+def plan_update(records: RecordStorage, edits: Edits, tools: PlanTools) -> UpdatePlan:
     """Compare touched cells with the database, in one snapshot, without changing anything.
 
     Parameters
     ----------
     records : RecordStorage
         Of the database.
-    workflow_id : str
-        Checked.
     edits : Edits
         The touched cells.
     tools : PlanTools
-        For applying it.
-    policy : MaskingPolicy
-        Hides secrets in the sample.
+        Of the workflow, for applying it.
 
     Returns
     -------
@@ -240,13 +241,14 @@ def plan_update(
     HiddenValue, InvalidValue, InvalidPath, InvalidOption
         Naming record and column.
     """
-    comparing = _Comparing(PlannedRows(records.archive, records.table, workflow_id), edits, policy)
+    workflow_id = str(tools.workflow_id)
+    comparing = _Comparing(PlannedRows(records.archive, records.table, workflow_id), edits, tools.policy)
     with records.database.read() as connection:
         rows = RowSpool(comparing.rows(connection, records))
         total = comparing.planned.count(connection, comparing.planned.mine)
     return UpdatePlan(
         id=uuid.uuid4().hex,
-        workflow_id=workflow_id,
+        workflow_id=tools.policy.mask_text(workflow_id),
         records=rows.total,
         columns=comparing.counts,
         conflicts=comparing.conflicts,

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from toolkit import columns, jsonvalue, notebook
-from toolkit.errors import CorruptValue, InvalidOption, RevealForbidden
+from toolkit.errors import AlreadyDone, CorruptValue, InvalidOption, RevealForbidden
 from toolkit.frames.documents import may_hide
 from toolkit.frames.hiding import hidden_in_texts
 from toolkit.masking import EVERYTHING, MaskingPolicy, View
@@ -111,17 +111,21 @@ class ServiceBase:
         return notebook.mark(frame, len(frame) if total is None else total)
 
     def _receipt(self, receipt: Receipt) -> Receipt:
-        """Give a receipt the way back to this service, so that `receipt.undo()` works."""
-        return dataclasses.replace(receipt, undo_by=self.undo)
+        """Hand a receipt out: with the way back to this service, for `receipt.undo()`, and no secret in the id."""
+        shown = self.masking.mask_text(receipt.workflow_id)
+        return dataclasses.replace(receipt, workflow_id=shown, undo_by=self.undo)
 
     def _one(self, workflow_id: WorkflowId, call: str) -> str:
         """Check the id of one workflow, for a call whose result has no column to tell several apart."""
         if single_workflow(workflow_id) is None:
             raise InvalidOption(
-                f"{call} is about one workflow, and {workflow_id!r} stands for several; get_all_variables, "
+                f"{call} is about one workflow, and {self._named(workflow_id)} stands for several; get_all_variables, "
                 "query_records and count_records(by='workflow_id') take several, list_workflows() shows which there are"
             )
         return self.records.workflow_id(workflow_id)
+
+    def _named(self, workflow_ids: WorkflowIds) -> str:
+        return self.masking.mask_text(repr(workflow_ids))
 
     def undo(self, receipt: Receipt | str, on_conflict: str = "fail") -> Receipt:
         """Bring back the rows that a change moved away or wrote, exactly as they were.
@@ -161,9 +165,14 @@ class ServiceBase:
         1
         """
         change_id = receipt.id if isinstance(receipt, Receipt) else receipt
-        return restore.undo(
-            self.archive, change_id, on_conflict, lambda workflow_id: self._sweeping(literally(workflow_id))
-        )
+        try:
+            done = restore.undo(
+                self.archive, change_id, on_conflict, lambda workflow_id: self._sweeping(literally(workflow_id))
+            )
+        except AlreadyDone as error:
+            error.receipt = None if error.receipt is None else self._receipt(error.receipt)
+            raise
+        return self._receipt(done)
 
     def undo_last(self, workflow_id: WorkflowId, on_conflict: str = "fail") -> Receipt:
         """Undo the last change of a workflow that this actor made and did not undo yet.

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from toolkit import changes
 from toolkit.changes import ClearPlan, PurgePlan, Selection
+from toolkit.changes.plans import PlanTools
 from toolkit.errors import InvalidOption
 from toolkit.service.editing import EditCalls
-from toolkit.storage.base import literally
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -102,8 +102,8 @@ class ClearCalls(EditCalls):
         return self._planned(workflow_id, selection)
 
     def _planned(self, workflow_id: WorkflowId, selection: Selection) -> ClearPlan:
-        policy = self._sweeping(literally(self.records.workflow_id(workflow_id)))
-        return changes.plan_clear(self.variables, self.records, workflow_id, selection, self._receipt, policy)
+        tools = self._plan_tools(self.records.workflow_id(workflow_id))
+        return changes.plan_clear(self.variables, self.records, selection, tools)
 
     def purge_archive(self, *, older_than: TimeLike, workflow_id: WorkflowId | None = None) -> PurgePlan:
         """Look at which changes would be forgotten for good; nothing is until the plan is applied.
@@ -134,7 +134,7 @@ class ClearCalls(EditCalls):
         PurgePlan: 0 changes with 0 records and 0 variables, for good; nothing has changed yet, .apply() does it
         """
         one = None if workflow_id is None else self._one(workflow_id, "purge_archive")
-        return changes.plan_purge(self._plan_tools(self.masking), older_than, one)
+        return changes.plan_purge(PlanTools(self.archive, self._receipt, self.masking, one), older_than)
 
     def clear_data(
         self,

@@ -171,11 +171,13 @@ class CompareCalls(VariableCalls, RecordReadCalls):
             rules=rules,
             limit=limit,
         )
-        return dataclasses.replace(found, names=names)
+        former, later = map(self.masking.mask_text, names)
+        return dataclasses.replace(found, names=(former, later))
 
     def _must_exist(self, name: str) -> None:
         if not (self.records.has_any(name) or self.variables.has_any(name)):
-            raise WorkflowNotFound(f"there is no workflow {name!r}; service.list_workflows() shows all")
+            shown = self.masking.mask_text(name)
+            raise WorkflowNotFound(f"there is no workflow {shown!r}; service.list_workflows() shows all")
 
     # What is read here is digested and never shown: a profile that shows no secrets does not forbid it.
     def _digests(self, name: str, hidden: Sequence[str], key: bytes) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from toolkit.errors import HiddenValue, InvalidOption
 from toolkit.masking import HIDDEN
 from toolkit.model import RecordFilter
 from toolkit.service.record_reads import ALL_COLUMNS, RecordReadCalls
+from toolkit.service.telling import hushed
 from toolkit.storage.base import literally
 from toolkit.storage.record_reads import WHOLE
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-    from toolkit.masking import MaskingPolicy
     from toolkit.states import ReadState
     from toolkit.storage.base import WorkflowId
 
@@ -32,8 +32,8 @@ _EXACT: Final = 2**53
 class EditCalls(RecordReadCalls):
     """Write edited frames back."""
 
-    def _plan_tools(self, policy: MaskingPolicy) -> PlanTools:
-        return PlanTools(self.archive, self._receipt, policy)
+    def _plan_tools(self, workflow_id: str) -> PlanTools:
+        return PlanTools(self.archive, self._receipt, self._sweeping(literally(workflow_id)), workflow_id)
 
     def plan_update(
         self,
@@ -91,9 +91,10 @@ class EditCalls(RecordReadCalls):
         """
         one = self._one(workflow_id, "plan_update")
         removed = [drop] if isinstance(drop, str) else list(drop)
-        given = _checked(frame, one, "frame")
-        read = None if before is None else _checked(before, one, "before")
-        state = _state(frame, before, one)
+        with hushed(self, one):
+            given = _checked(frame, one, "frame")
+            read = None if before is None else _checked(before, one, "before")
+            state = _state(frame, before, one)
         given, masked = _apart(given)
         with self.database.read():
             now, masked_now = self._as_it_is(one, given if masked.empty else None)
@@ -105,8 +106,7 @@ class EditCalls(RecordReadCalls):
             differ = frozenset[str]() if state is not None or read is None else _changed_since(read, now, cells)
             known, kind = (None, WHOLE) if state is None else (state.by_name(), state.kind)
             edits = Edits(cells, list(given.columns), removed, known, differ, kind)
-            policy = self._sweeping(literally(one))
-            return changes.plan_update(self.records, one, edits, self._plan_tools(policy), policy)
+            return changes.plan_update(self.records, edits, self._plan_tools(one))
 
     def _as_it_is(self, workflow_id: str, like: pd.DataFrame | None) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Read the records of a frame, or all, by real ids; and those with a masked id again, by that."""

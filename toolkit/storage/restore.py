@@ -159,8 +159,8 @@ def last_change(archive: ArchiveStorage, workflow_id: str) -> str:
         found: str | None = connection.scalar(statement)
     if found is None:
         raise ChangeNotFound(
-            f"{actor} made no change in workflow {workflow_id} that could be undone; service.changes() lists what "
-            "others did, and service.undo(id) undoes it"
+            f"{actor} made no change in this workflow that could be undone; service.changes() lists what others did, "
+            "and service.undo(id) undoes it"
         )
     return found
 
