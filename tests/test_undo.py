@@ -161,7 +161,7 @@ def test_the_last_change_made_here_is_undone(service: Service, workflow_id: str)
     with service.database.write() as connection:
         connection.execute(sa.update(changes).where(changes.c.id == second.id).values(actor="somebody"))
     assert service.workflow(workflow_id).undo().id == first.id
-    with pytest.raises(toolkit.ChangeNotFound, match=r"made no change in workflow .* that could be undone"):
+    with pytest.raises(toolkit.ChangeNotFound, match=r"made no change in this workflow that could be undone"):
         service.undo_last(workflow_id)
 
 
