@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from toolkit import jsonvalue
 from toolkit.columns import DATA, PARTS
-from toolkit.frames.documents import Parsed, look
+from toolkit.frames.looking import Parsed, look
 from toolkit.frames.making import Flat
 from toolkit.frames.parsing import Parser
 from toolkit.masking import EVERYTHING, MaskingPolicy, View

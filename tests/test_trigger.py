@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.frames.documents import Unit, look, masked_documents
+from toolkit.frames.documents import masked_documents
+from toolkit.frames.looking import Unit, look
 from toolkit.masking import MaskingPolicy, View
 from toolkit.masking.names import ANYWHERE, ENDINGS, FUSED, KEY_OWNERS, PHRASES, SECRET_KEY, SENSITIVE, normalise
 from toolkit.masking.structure import SECRET_FLAGS, SECRET_TYPES

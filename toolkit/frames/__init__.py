@@ -10,18 +10,18 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from toolkit.frames.documents import ORDER, Looked, look, may_hide
+from toolkit.frames.documents import may_hide
+from toolkit.frames.looking import ORDER, Looked, look
 
 if TYPE_CHECKING:
     from toolkit.frames.cells import plain_values, to_dicts, to_rows
+    from toolkit.frames.choosing import asks_for_history, places
     from toolkit.frames.kinds import BOOLEAN, INTEGER, NUMBER, TEXT, TIME
     from toolkit.frames.making import (
         DtypeBackend,
         Flat,
         arrow_records,
-        asks_for_history,
         check_backend,
-        places,
         plain_frame,
         records,
         variables,
@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 _HOMES = {
     **dict.fromkeys(("plain_values", "to_dicts", "to_rows"), "cells"),
     **dict.fromkeys(("BOOLEAN", "INTEGER", "NUMBER", "TEXT", "TIME"), "kinds"),
-    **dict.fromkeys(("DtypeBackend", "Flat", "arrow_records", "asks_for_history", "check_backend"), "making"),
-    **dict.fromkeys(("places", "plain_frame", "records", "variables"), "making"),
+    **dict.fromkeys(("asks_for_history", "places"), "choosing"),
+    **dict.fromkeys(("DtypeBackend", "Flat", "arrow_records", "check_backend"), "making"),
+    **dict.fromkeys(("plain_frame", "records", "variables"), "making"),
     **dict.fromkeys(("FrameRows", "frame_rows"), "writing"),
 }
 

@@ -9,27 +9,16 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toolkit import columns, paths
+from toolkit import columns
 from toolkit.ahead import worked_ahead
-from toolkit.errors import InvalidOption, InvalidPath
+from toolkit.errors import InvalidOption
 from toolkit.frames.cells import objects
-from toolkit.frames.documents import (
-    FRONT,
-    ORDER,
-    Looked,
-    Parsed,
-    Unit,
-    decoded,
-    document_columns,
-    look,
-    many_objects,
-    masked_documents,
-    masked_place,
-    may_hide,
-)
+from toolkit.frames.choosing import asks_for_history, select
+from toolkit.frames.documents import decoded, many_objects, masked_documents, masked_place, may_hide
 from toolkit.frames.flat import Layout, Piece, flatten, flatten_place
 from toolkit.frames.hiding import hidden_in_texts, hidden_in_values, hidden_name, revealed_in, without_twins
 from toolkit.frames.kinds import INTEGER, TEXT, TIME, dtype_of
+from toolkit.frames.looking import FRONT, ORDER, Looked, Parsed, Unit, document_columns, look
 from toolkit.frames.parsing import Parser
 from toolkit.frames.pieces import Exact, NotThisWay, pieces_of
 from toolkit.frames.veiling import Veil
@@ -41,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from toolkit.masking import MaskingPolicy
-    from toolkit.paths import Path
 
 DtypeBackend: TypeAlias = Literal["numpy_nullable", "pyarrow"]
 
@@ -200,7 +188,7 @@ class Flat:
         made |= {name: self._column(name) for name in self.layout.names}
         made = hidden_in_columns(made, self._view, self.secrets)
         if self._wanted is not None:
-            made = _select(made, self._wanted, len(front))
+            made = select(made, self._wanted, len(front))
         return _ordered(made, places), len(front)
 
     def _column(self, name: str) -> Any:
@@ -422,75 +410,6 @@ def plain_frame(table: pa.Table) -> pd.DataFrame:
     """
     made = {name: _series(column, None) for name, column in zip(table.column_names, table.columns, strict=True)}
     return pd.DataFrame(made, columns=pd.Index(table.column_names, dtype=TEXT), index=pd.RangeIndex(len(table)))
-
-
-def places(wanted: Sequence[str]) -> list[Path]:
-    """Return the places in documents that a choice of columns is about.
-
-    Parameters
-    ----------
-    wanted : sequence of str
-        Record columns and paths.
-
-    Returns
-    -------
-    list of Path
-        Without those that lie within another one; empty when record columns are enough.
-
-    Raises
-    ------
-    InvalidPath
-        For a name that is neither.
-
-    Examples
-    --------
-    >>> [str(place) for place in places(["status", "fields.from", "fields.from.name"])]
-    ['fields.from']
-    """
-    found = [_path(name) for name in dict.fromkeys(wanted) if name not in columns.RECORD_COLUMNS]
-    return [path for path in found if not any(other.contains(path) for other in found if other != path)]
-
-
-def _path(name: str) -> Path:
-    path = paths.parse(name)
-    if path.append or path.segments[0] not in (*columns.PARTS, columns.DATA):
-        raise InvalidPath(
-            f"columns={name!r} is no record column and no path; paths start with "
-            f"{', '.join((*columns.PARTS, columns.DATA))}"
-        )
-    return path
-
-
-def asks_for_history(wanted: Sequence[str] | None) -> bool:
-    """Tell whether a choice of columns asks for `history`.
-
-    Parameters
-    ----------
-    wanted : sequence of str or None
-        Record columns and paths.
-
-    Returns
-    -------
-    bool
-    """
-    return wanted is not None and any(str(name).partition(".")[0] == columns.HISTORY for name in wanted)
-
-
-def _select(found: dict[str, Any], wanted: Sequence[str], length: int) -> dict[str, Any]:
-    """Keep what was asked for; a path that no record has becomes a column of nothing."""
-    chosen: dict[str, Any] = {columns.WORKFLOW_ID: found[columns.WORKFLOW_ID]} if columns.WORKFLOW_ID in found else {}
-    for name in wanted:
-        for match in _below(found, name):
-            chosen[match] = found[match] if match in found else objects([None] * length)
-    return chosen
-
-
-def _below(found: Iterable[str], name: str) -> list[str]:
-    """Return the columns that a name asks for; a path is spelled in one way, found or not."""
-    if name in columns.RECORD_COLUMNS:
-        return [name]
-    text = str(_path(name))
-    return [column for column in found if column == text or column.startswith(text + ".")] or [text]
 
 
 def check_backend(backend: object) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from toolkit.errors import CorruptValue
-    from toolkit.frames.documents import Unit
+    from toolkit.frames.looking import Unit
     from toolkit.jsonvalue import JSONValue
 
 _TEXT: Final = frozenset({"text"})
