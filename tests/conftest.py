@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import os
 import shutil
+import signal
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
@@ -36,6 +37,12 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("toolkit")
+
+
+def pytest_configure() -> None:
+    """Listen to Ctrl-C, and with this process all that the tests start: a shell has what it starts with & ignore it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
@@ -131,7 +138,7 @@ class Shared:
         return self._made[kind]
 
     def _make(self, kind: str) -> str:
-        name = f"shared_{kind}_{next(_numbers)}"
+        name = f"shared_{kind}_{os.getpid()}_{next(_numbers)}"
         if kind == "sqlite":
             path = self._folder / f"{name}.db"
             toolkit.connect(path, create=True).close()
