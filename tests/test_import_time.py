@@ -39,6 +39,12 @@ def test_connecting_loads_neither_plots_nor_templates_nor_a_command() -> None:
     assert not loaded.intersection({"matplotlib", "jinja2", "typer", "rich", "httpx", "psycopg"})
 
 
+def test_reading_a_value_of_a_file_loads_neither_arrow_nor_pandas_nor_readers_of_reports() -> None:
+    program = "service = toolkit.connect(':memory:', create=True)\nservice.set_variable('nightly', 'total', 3)"
+    loaded = loaded_by(f"import toolkit\n{program}\nassert service.get_variable('nightly', 'total') == 3")
+    assert not loaded.intersection({"numpy", "pyarrow", "pandas", "junitparser", "xml", "jsonschema"})
+
+
 def test_help_of_the_command_loads_no_frames() -> None:
     loaded = loaded_by("import toolkit.cli")
     assert "typer" in loaded

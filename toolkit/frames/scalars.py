@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from toolkit.jsontexts import decode_texts
+from toolkit.lazy import pa, pc
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

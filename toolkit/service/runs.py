@@ -12,7 +12,6 @@ import sqlalchemy as sa
 from toolkit import columns, frames
 from toolkit._version import __version__
 from toolkit.errors import RunExists, WorkflowNotFound
-from toolkit.importers import ORIGIN, ImportedFile, ImportedRecord, ImportedRun, gather, importer_named, origin
 from toolkit.model import VariableFilter
 from toolkit.patterns import Pattern
 from toolkit.service.checking import CheckingCalls
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from toolkit.importers import ImportedFile, ImportedRun
     from toolkit.patterns import PatternLike
     from toolkit.report import RunReport
 
@@ -104,8 +104,10 @@ class RunCalls(IterationCalls, CheckingCalls, CompareCalls):
           workflow_id  records  complete
         0   nightly-1        1         1
         """
-        runs = gather(paths, run=run, variant=variant, started_at=started_at)
-        return self._import(runs, origin(), replace=replace, create_workflow=create_workflow, archive=archive)
+        from toolkit import importers  # noqa: PLC0415 - loaded for those who import
+
+        runs = importers.gather(paths, run=run, variant=variant, started_at=started_at)
+        return self._import(runs, importers.origin(), replace=replace, create_workflow=create_workflow, archive=archive)
 
     def import_results(
         self,
@@ -179,9 +181,11 @@ class RunCalls(IterationCalls, CheckingCalls, CompareCalls):
           workflow_id  complete  failed
         0   nightly-1         1       1
         """
-        chosen = importer_named(importer, mapping)
-        runs = gather(paths, run=run, variant=variant, started_at=started_at, importer=chosen)
-        known = origin(branch, commit, url)
+        from toolkit import importers  # noqa: PLC0415 - loaded for those who import
+
+        chosen = importers.importer_named(importer, mapping)
+        runs = importers.gather(paths, run=run, variant=variant, started_at=started_at, importer=chosen)
+        known = importers.origin(branch, commit, url)
         return self._import(runs, known, replace=replace, create_workflow=create_workflow, archive=archive)
 
     def runs(self, pattern: PatternLike | None = None) -> pd.DataFrame:
@@ -280,8 +284,11 @@ class RunCalls(IterationCalls, CheckingCalls, CompareCalls):
             for key, value in run.variables.items()
         }
         # Not dataclasses.asdict, which copies every document on the way.
-        names = [field.name for field in dataclasses.fields(ImportedRecord)]
-        records = [{name: getattr(record, name) for name in names} for file in run.files for record in file.records]
+        records = [
+            {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
+            for file in run.files
+            for record in file.records
+        ]
         self.variables.write(workflow_id, texts)
         self.records.create_many(workflow_id, rows.record_rows(records, literal=True))
 
@@ -358,6 +365,8 @@ def _with_origin(run: ImportedRun, known: Mapping[str, str]) -> ImportedRun:
 def _listed(workflows: pd.DataFrame, variables: pd.DataFrame) -> pd.DataFrame:
     """Put together what the variables of the runs say, and the counts of their records."""
     import pandas as pd  # noqa: PLC0415 - not needed until a call needs it
+
+    from toolkit.importers import ORIGIN  # noqa: PLC0415 - loaded for those who import
 
     said = [value if isinstance(value, dict) else {} for value in variables["value"]]
     texts = ("name", "importer", "started_at", "time_source", *ORIGIN)
