@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import sys
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from toolkit import columns, jsonvalue, notebook
@@ -37,8 +38,10 @@ Reveal: TypeAlias = "bool | Sequence[str]"
 _WORDS: Final = re.compile(r"[A-Za-z]{1,20}(?:[ _.-][A-Za-z]{1,20})?")
 
 
-_SHORT: Final = 50_000
-"""Characters of variables up to which Python's own patterns are quick enough."""
+_SHORT: Final = 2_000
+"""Characters of variables up to which Python's own patterns are quicker than Arrow's,"""
+_SHORT_BEFORE_ARROW: Final = 30_000
+"""and as long as Arrow is not loaded: that takes as long as to look at so many."""
 
 
 class ServiceBase:
@@ -213,7 +216,8 @@ def _looks(pairs: Sequence[tuple[str, str]], policy: MaskingPolicy) -> Sequence[
     trigger = policy.trigger
     if trigger is None:
         return [True] * len(pairs)
-    if sum(len(key) + len(text) for key, text in pairs) < _SHORT:
+    short = _SHORT if "pyarrow" in sys.modules else _SHORT_BEFORE_ARROW
+    if sum(len(key) + len(text) for key, text in pairs) < short:
         pattern = re.compile(trigger, re.IGNORECASE)
         return [pattern.search(key) is not None or pattern.search(text) is not None for key, text in pairs]
     import pyarrow as pa  # noqa: PLC0415 - see above
