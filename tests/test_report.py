@@ -187,6 +187,7 @@ def test_data_health_counts_what_is_odd() -> None:
         "No status": 1,
         "Impossible times": 1,
         "Complete without end": 0,
+        "Schema problems": None,
     }
 
 
@@ -360,7 +361,7 @@ def test_hostile_text_changes_nothing_but_text(text: str) -> None:
     assert not re.search(
         "[\x00-\x08\x0b-\x1f\u202a-\u202e]", html + report._repr_html_() + repr(report).replace("\n", "")
     )
-    assert len(html) < 100_000
+    assert len(html) < 150_000
     assert {tag for tag, _ in Page(report._repr_html_()).tags} == {"div", "code"}
 
 
@@ -390,7 +391,7 @@ def test_any_text_can_be_rendered_and_written(text: str) -> None:
 
 def test_json_has_a_schema_version_and_the_whole_summary() -> None:
     document = json.loads(REPORT.to_json())
-    assert document["schema_version"] == 1
+    assert document["schema_version"] == 2
     assert {*document} - {"schema_version"} == set(RunSummary.__dataclass_fields__)
     assert document["causes"][0]["sample_ids"] == ["email_002", "email_003", "email_004"]
     assert datetime.fromisoformat(document["looked_at"]["created_at"]) == MADE
@@ -399,8 +400,10 @@ def test_json_has_a_schema_version_and_the_whole_summary() -> None:
 def test_save_writes_the_page_and_says_where(tmp_path: Path) -> None:
     path = REPORT.save(tmp_path / "new" / "report.html")
     assert path.read_text("utf-8") == REPORT.to_html()
-    with pytest.raises(InvalidOption, match=r"report\.html"):
-        REPORT.save(tmp_path)
+    for name, text in (("report.md", REPORT.to_markdown()), ("report.JSON", REPORT.to_json())):
+        assert REPORT.save(tmp_path / name).read_text("utf-8") == text
+    with pytest.raises(InvalidOption, match=r"\.html, \.md or \.json"):
+        REPORT.save(tmp_path / "report.pdf")
 
 
 def test_the_plain_form_is_two_lines() -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from toolkit.report.material import Material, Run
 from toolkit.report.model import RunSummary
 from toolkit.report.render import RunReport
 from toolkit.report.summary import summarize
 
-__all__ = ["RunReport", "RunSummary", "summarize"]
+__all__ = ["Material", "Run", "RunReport", "RunSummary", "summarize"]

@@ -1,50 +1,61 @@
-"""From a summary to something to read: HTML, Markdown, JSON, and the small form in a notebook."""
+"""From a summary to something to read: HTML, Markdown, JSON, a folder of pages, and the small form in a notebook."""
 
 from __future__ import annotations
 
 import json
-import re
-from dataclasses import asdict, dataclass
+import os
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, Literal, Self
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
-from toolkit.columns import STATUSES
 from toolkit.errors import InvalidOption
-from toolkit.report import wording
+from toolkit.report import markdown, site, wording
+from toolkit.report.charts import drawn
+from toolkit.report.environment import looks, render, style
+from toolkit.report.summary import draw_up
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
+    import pandas as pd
+
+    from toolkit.report.material import Material
     from toolkit.report.model import RunSummary
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 """The shape of `RunReport.to_json`; raised when a reader would have to change."""
 
-_OTHER_STYLES: Final = 4
-_LEAST_WIDTH: Final = 0.6
-_SHORT: Final = 64
-_PLACEHOLDER: Final = re.compile(r"(<[a-z]+>)")
-_PUNCTUATION: Final = re.compile(r"([\\`*_{}\[\]<>#!|~^$&])")
-_REFERENCE: Final = re.compile(r"([@#])(?=\w)")
-_SPACE: Final = re.compile(r"\s+")
-_BACKTICKS: Final = re.compile(r"`+")
+SECTIONS: Final = {
+    "changes": "What changed",
+    "causes": "Causes",
+    "records": "Failed records",
+    "reliability": "Reliability",
+    "types": "Types",
+    "time": "Time",
+    "health": "Data health",
+    "variables": "Variables",
+    "next": "Next steps",
+    "scope": "What was looked at",
+}
+"""The anchors of a page after `verdict`, and how the navigation calls them, in order; they stay as they are."""
+
+FailOn = Literal["new", "flaky", "any"]
 
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """A report on a run: the summary, and the ways to read it.
+    """A report on a run: the summary, the frames behind it, and the ways to read it.
 
     Attributes
     ----------
     summary : RunSummary
         Everything the report says.
+    frames : mapping of str to DataFrame
+        The frame behind each section, whole where the report is cut: `records`, `statuses`, `changes`, `causes`,
+        `runs`, `history`, `types`, `spans`, `durations`, `slowest`, `health`, `problems`, `variables`.
+    material : Material or None
+        What it was made of; a folder of pages is made of it too.
 
     Examples
     --------
@@ -60,6 +71,24 @@ class RunReport:
     """
 
     summary: RunSummary
+    frames: Mapping[str, pd.DataFrame] = field(default_factory=dict, compare=False, repr=False)
+    material: Material | None = field(default=None, compare=False, repr=False)
+
+    @classmethod
+    def of(cls, material: Material) -> Self:
+        """Make a report of what was read.
+
+        Parameters
+        ----------
+        material : Material
+            Frames and where they come from.
+
+        Returns
+        -------
+        RunReport
+        """
+        summary, frames = draw_up(material)
+        return cls(summary, frames, material)
 
     def to_html(self) -> str:
         """Render the page: one file without scripts, which opens offline.
@@ -69,18 +98,29 @@ class RunReport:
         str
             A whole HTML document; all text of the database is escaped.
         """
-        style = Markup(files(__package__).joinpath("style.css").read_text("utf-8"))  # noqa: S704 - our own file
-        return _render("report.html.j2", self.summary, style=style)
+        return self._page(up=None)
 
-    def to_markdown(self) -> str:
+    def to_markdown(self, max_chars: int = 60_000, link: str | None = None) -> str:
         """Render the report as Markdown, for a pull request or a chat.
+
+        Parameters
+        ----------
+        max_chars : int, default 60000
+            So long it is at most, 4,000 or more: whole sections are left out from the bottom, and the end says which.
+        link : str, optional
+            The address of the full report, for the end.
 
         Returns
         -------
         str
             GitHub's Markdown; text of the database stands in code spans or is escaped.
+
+        Raises
+        ------
+        InvalidOption
+            When `max_chars` is too small, or `link` is no address.
         """
-        return _render("report.md.j2", self.summary)
+        return markdown.to_markdown(self.summary, max_chars, link)
 
     def to_json(self) -> str:
         """Render the summary as JSON, for programs.
@@ -93,112 +133,98 @@ class RunReport:
         document = {"schema_version": SCHEMA_VERSION, **asdict(self.summary)}
         return json.dumps(document, ensure_ascii=False, allow_nan=False, indent=2, default=datetime.isoformat)
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the HTML page to a file.
+    def fails(self, on: FailOn) -> bool:
+        """Tell whether a build should fail.
 
         Parameters
         ----------
-        path : str or path-like
-            The file, such as "report.html"; one that is there is replaced, missing folders are made.
+        on : {"new", "flaky", "any"}
+            Of what: records that failed and did not fail in the baseline, or were not in it; records that are flaky;
+            any record that failed. Without a baseline nothing is known to have failed before, so every failure is new.
 
         Returns
         -------
-        Path
-            The file written.
+        bool
 
         Raises
         ------
         InvalidOption
-            When the path is a folder.
+            For another word.
+
+        Examples
+        --------
+        >>> import toolkit
+        >>> service = toolkit.connect(":memory:", create=True)
+        >>> name = service.create_record("nightly", "email_001", status="failed")
+        >>> service.report("nightly").fails("new")
+        True
+        """
+        summary = self.summary
+        new = summary.failed if summary.new_failures is None else summary.new_failures
+        flaky = 0 if summary.reliability is None else summary.reliability.flaky
+        counts = {"new": new, "flaky": flaky, "any": summary.failed}
+        if on not in counts:
+            raise InvalidOption(f"{on!r} is no reason to fail; there are {', '.join(counts)}")
+        return counts[on] > 0
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the report to a file, or to a folder that any host of static files can serve.
+
+        Parameters
+        ----------
+        path : str or path-like
+            A file that ends in `.html`, `.md` or `.json`; one that is there is replaced, missing folders are made. A
+            folder, or a path that ends in "/": an `index.html` over the runs, and a page of each below `runs/`.
+
+        Returns
+        -------
+        Path
+            The file written; of a folder, its index.
+
+        Raises
+        ------
+        InvalidOption
+            When the ending is another one.
         """
         target = Path(path)
-        if target.is_dir():
-            raise InvalidOption(f"{target} is a folder; name the file to write, such as {target / 'report.html'}.")
+        if os.fspath(path).endswith(("/", os.sep)) or target.is_dir():
+            return self._save_site(target)
+        writers = {".html": self.to_html, ".htm": self.to_html, ".md": self.to_markdown, ".json": self.to_json}
+        if target.suffix.lower() not in writers:
+            raise InvalidOption(
+                f"{target} ends in {target.suffix or 'nothing'}; a report is written to a file that ends in .html, "
+                ".md or .json, or to a folder such as 'site/'"
+            )
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(self.to_html(), encoding="utf-8", newline="\n")
+        target.write_text(writers[target.suffix.lower()](), encoding="utf-8", newline="\n")
         return target
 
+    def _page(self, up: str | None) -> str:
+        shown = looks(self.summary)
+        anchors = [(anchor, name) for anchor, name in SECTIONS.items() if anchor != "records" or self.summary.included]
+        return render(
+            "report.html.j2",
+            run=self.summary,
+            style=style(),
+            looks=shown,
+            names=[shown[row.status] for row in self.summary.statuses],
+            sections=anchors,
+            charts=drawn(self.frames),
+            up=up,
+        )
+
+    def _save_site(self, folder: Path) -> Path:
+        reports = [self]
+        if self.material is not None:
+            reports += [type(self).of(earlier) for earlier in site.earlier(self.material)]
+        pages = site.pages([report.summary for report in reports])
+        for page, report in zip(pages, reports, strict=True):
+            site.write(folder / page.address, report._page(up=site.UP))  # noqa: SLF001 - its own
+        return site.write(folder / "index.html", render("index.html.j2", runs=pages, style=style()))
+
     def _repr_html_(self) -> str:
-        return _render("notebook.html.j2", self.summary)
+        return render("notebook.html.j2", run=self.summary, frames=self.frames)
 
     def __repr__(self) -> str:
         title, verdict = (wording.visible(text) for text in (self.summary.title, self.summary.verdict))
         return f"<RunReport {title!r}: {verdict}>\n.save('report.html') writes the page"
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("toolkit.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "visible": wording.visible,
-        "lines": lambda text: wording.visible(text, lines=True),
-        "short": lambda text: wording.cut(text, _SHORT),
-        "number": lambda count: f"{count:,}",
-        "seconds": wording.seconds,
-        "moment": wording.moment,
-        "pieces": _pieces,
-        "plural": wording.plural,
-        "md": _escaped,
-        "span": _span,
-        "cell": _cell,
-    }
-    environment.globals |= {"percent": wording.percent, "period": wording.period, "segments": _segments}
-    return environment
-
-
-def _render(template: str, summary: RunSummary, **more: Markup) -> str:
-    text: str = _environment().get_template(template).render(_context(summary), **more)
-    return text
-
-
-def _context(summary: RunSummary) -> dict[str, Any]:
-    names = [status.status for status in summary.statuses]
-    own = [name for name in names if name not in STATUSES]
-    looks = [name if name in STATUSES else f"own-{own.index(name) % _OTHER_STYLES + 1}" for name in names]
-    return {"run": summary, "looks": looks, "longest": max((row.longest for row in summary.durations), default=0)}
-
-
-def _segments(counts: Sequence[int]) -> list[tuple[int, float, float]]:
-    """Lay counts side by side: for each that is not 0, its position, start and width in per cent.
-
-    One record of ten thousand is still to be seen, so no part is narrower than a hair.
-    """
-    whole = sum(counts)
-    widths = [max(100 * count / whole, _LEAST_WIDTH) if count else 0.0 for count in counts]
-    scale = 100 / sum(widths) if whole else 0.0
-    starts = [sum(widths[:position]) for position in range(len(widths))]
-    return [
-        (position, round(starts[position] * scale, 3), round(width * scale, 3))
-        for position, width in enumerate(widths)
-        if width
-    ]
-
-
-def _pieces(text: str) -> list[tuple[bool, str]]:
-    """Take a signature apart: whether each piece is a placeholder, and its text."""
-    return [(bool(_PLACEHOLDER.fullmatch(piece)), piece) for piece in _PLACEHOLDER.split(text) if piece]
-
-
-def _escaped(text: str) -> Markup:
-    """Escape text for Markdown, and keep "@name" and "#1" from becoming mentions and links."""
-    plain = _SPACE.sub(" ", wording.visible(text, lines=True)).strip()
-    return Markup(_REFERENCE.sub("\\1\u2060", _PUNCTUATION.sub(r"\\\1", plain)))  # noqa: S704
-
-
-def _span(text: str) -> Markup:
-    """Put text into a code span, whatever backticks it holds."""
-    plain = _SPACE.sub(" ", wording.visible(text, lines=True)).strip() or " "
-    fence = "`" * (max(map(len, _BACKTICKS.findall(plain)), default=0) + 1)
-    space = " " if "`" in (plain[0], plain[-1]) else ""
-    return Markup(fence + space + plain + space + fence)  # noqa: S704
-
-
-def _cell(text: str) -> Markup:
-    """Put text into a code span within a table, where a bar would end the cell."""
-    return Markup(_span(text).replace("|", "\\|"))  # noqa: S704

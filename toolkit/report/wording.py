@@ -1,18 +1,13 @@
-"""Numbers and sentences: how counts, shares, times and a verdict are said in a report."""
+"""Numbers and sentences: how counts, shares, changes and times are said in a report."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Final
 
-from toolkit.analysis import NO_MESSAGE
-from toolkit.columns import COMPLETE, DISCOVERED, FAILED, NO_STATUS, PROCESSING, SKIPPED
-
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable
     from datetime import datetime
-
-    from toolkit.report.model import FailureCause, Outcome
 
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 # Control characters are drawn as their pictures; marks that turn the reading direction become visible, too.
@@ -24,8 +19,7 @@ _PICTURES: Final = (
 )
 _PICTURES_OF_LINES: Final = {code: to for code, to in _PICTURES.items() if code not in {0x09, 0x0A}}
 _UNITS: Final = ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s"))
-_MOST: Final = 0.5
-_SIGNATURE_LIMIT: Final = 120
+_LEAST_POINTS: Final = 0.05
 
 
 def cut(text: str, limit: int) -> str:
@@ -78,82 +72,42 @@ def seconds(value: float) -> str:
     return f"{milliseconds} ms" if milliseconds else "under 1 ms"
 
 
-def outcome(total: int, counts: Mapping[str, int]) -> Outcome:
-    """Say in one word how a run stands."""
-    if not total:
-        return "empty"
-    if counts.get(FAILED):
-        return "failed"
-    return "complete" if counts.get(COMPLETE) == total else "open"
-
-
-def verdict(total: int, counts: Mapping[str, int], causes: Sequence[FailureCause], kinds: int) -> str:
-    """Say in one sentence how a run stands.
-
-    Parameters
-    ----------
-    total : int
-        All records.
-    counts : mapping of str to int
-        Records by status.
-    causes : sequence of FailureCause
-        Why records failed, the most frequent first.
-    kinds : int
-        How many causes there are in all.
-
-    Returns
-    -------
-    str
-        The share is that of status "complete" among all records, whatever their status: nothing that is
-        missing, skipped or unfinished is counted as passed.
+def points(difference: float) -> str:
+    """Say a difference of two shares in percentage points.
 
     Examples
     --------
-    >>> verdict(50, {"complete": 41, "skipped": 9}, [], 0)
-    '41 of 50 complete (82 %), 9 skipped; none failed'
+    >>> points(0.06), points(-0.011), points(0.004), points(1e-6)
+    ('6 points', '1 point', '0.4 points', 'under 0.1 points')
     """
-    if not total:
-        return "There are no records to judge."
-    complete, failed = counts.get(COMPLETE, 0), counts.get(FAILED, 0)
-    if complete == total:
-        return "The only record is complete." if total == 1 else f"All {total:,} records are complete."
-    share = f"{complete:,} of {total:,} complete ({percent(complete, total)})"
-    parts = ", ".join([share, *_undecided(total, counts)])
-    return f"{parts}; {_failures(failed, causes, kinds)}"
+    size = abs(100 * difference)
+    rounded = f"{size:.0f}"
+    if size >= 1:
+        return f"{rounded} point{'' if rounded == '1' else 's'}"
+    return f"{size:.1f} points" if size >= _LEAST_POINTS else "under 0.1 points"
 
 
-def _undecided(total: int, counts: Mapping[str, int]) -> list[str]:
-    known = {name: counts.get(name, 0) for name in (COMPLETE, FAILED, SKIPPED, NO_STATUS, DISCOVERED, PROCESSING)}
-    unfinished, other = known[DISCOVERED] + known[PROCESSING], total - sum(known.values())
-    parts = (
-        (known[SKIPPED], "skipped"),
-        (unfinished, "not finished"),
-        (known[NO_STATUS], "without a status"),
-        (other, "with another status" if other == 1 else "with other statuses"),
-    )
-    return [f"{count:,} {words}" for count, words in parts if count]
+def signed(change: float, words: Callable[[float], str] = "{:,}".format) -> str:
+    """Say a change with its sign.
 
-
-def _failures(failed: int, causes: Sequence[FailureCause], kinds: int) -> str:
-    if not failed:
-        return "none failed"
-    first = causes[0]
-    said = cut(first.signature, _SIGNATURE_LIMIT)
-    silent = first.example is None and said == NO_MESSAGE
-    if kinds > 1 and first.count <= _MOST * failed:
-        frequent = "without a message" if silent else said
-        return f"{failed:,} failed, of {kinds:,} causes; the most frequent ({first.count:,}): {frequent}"
-    if silent:
-        extent = "without a message" if failed == 1 else f"{'all' if kinds == 1 else 'most'} without a message"
-        return f"{failed:,} failed, {extent}"
-    if failed == 1:
-        return f"1 failed: {said}"
-    return f"{failed:,} failed, {'all' if kinds == 1 else 'most'} of one cause: {said}"
+    Examples
+    --------
+    >>> signed(3), signed(0), signed(0.06, points)
+    ('+3', 'no change', '+6 points')
+    """
+    if not change:
+        return "no change"
+    return f"{'+' if change > 0 else '−'}{words(abs(change))}"  # noqa: RUF001 - the sign, not a hyphen
 
 
 def moment(time: datetime | None) -> str:
     """Say a point in time to the minute; the page says the zone."""
     return "unknown" if time is None else f"{time:%Y-%m-%d %H:%M}"
+
+
+def clock(time: datetime | None) -> str:
+    """Say a point in time to the second."""
+    return "unknown" if time is None else f"{time:%Y-%m-%d %H:%M:%S}"
 
 
 def period(first: datetime | None, last: datetime | None) -> str:

@@ -1,16 +1,14 @@
-"""The calls about test runs and reports."""
+"""The calls about test runs."""
 
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
 import uuid
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
 from toolkit import columns, frames
-from toolkit._version import __version__
 from toolkit.errors import RunExists, WorkflowNotFound
 from toolkit.model import VariableFilter
 from toolkit.patterns import Pattern
@@ -21,11 +19,12 @@ from toolkit.service.record_iteration import IterationCalls
 from toolkit.service.telling import hushed
 from toolkit.storage import rows
 from toolkit.storage.archive import Removal
-from toolkit.storage.base import WorkflowId, encode_for_writing, literally
+from toolkit.storage.base import encode_for_writing
 from toolkit.storage.tables import workflow_names
 from toolkit.storage.variables import check_key
 
 if TYPE_CHECKING:
+    import datetime as dt
     import os
     from collections.abc import Iterable, Mapping
 
@@ -33,17 +32,18 @@ if TYPE_CHECKING:
 
     from toolkit.importers import ImportedFile, ImportedRun
     from toolkit.patterns import PatternLike
-    from toolkit.report import RunReport
 
 RUN_VARIABLE: Final = "run"
 """The variable that every imported run has, and by which a run is known to be one."""
+
+_TEXTS: Final = ("name", "importer", "started_at", "time_source", *ORIGIN)
 
 _RUNS: Final = uuid.UUID("6f6f0e5c-6b0f-5d3c-9f0c-2b9a4c1d7e11")
 """Names the runs in a database whose workflow ids are uuids: the same run has the same id everywhere."""
 
 
 class RunCalls(IterationCalls, CheckingCalls, CompareCalls):
-    """Test runs in, reports out."""
+    """Test runs in."""
 
     def import_junit(
         self,
@@ -222,10 +222,15 @@ class RunCalls(IterationCalls, CheckingCalls, CompareCalls):
         chosen = "*" if pattern is None else pattern
         with self.database.read():
             workflows = self._overview(chosen)
-            variables = self.variables.query(chosen, VariableFilter.of(keys=[RUN_VARIABLE]))
-            ids = tuple(variables.column(columns.WORKFLOW_ID).to_pylist())
-            view = self._view(False, Pattern(ids, ()) if ids else None)  # noqa: FBT003 - as callers of reads write it
-        return masked_overview(_listed(workflows, frames.variables(variables, view)), self.masking)
+            described = self._described(chosen)
+        return masked_overview(_counted(described, workflows), self.masking)
+
+    def _described(self, chosen: PatternLike) -> pd.DataFrame:
+        """List what the variables of the runs say, the latest start first; ids are as they are."""
+        variables = self.variables.query(chosen, VariableFilter.of(keys=[RUN_VARIABLE]))
+        ids = tuple(variables.column(columns.WORKFLOW_ID).to_pylist())
+        view = self._view(False, Pattern(ids, ()) if ids else None)  # noqa: FBT003 - as callers of reads write it
+        return _said(frames.variables(variables, view))
 
     def _import(
         self,
@@ -309,77 +314,32 @@ class RunCalls(IterationCalls, CheckingCalls, CompareCalls):
         )
         self.archive.remove(both, archive=archive)
 
-    def report(self, workflow_id: WorkflowId, *, title: str | None = None) -> RunReport:
-        """Summarise one run for somebody who was not there.
-
-        Parameters
-        ----------
-        workflow_id : str
-            The workflow, or the test run.
-        title : str, optional
-            What to call it; the workflow's id when left out.
-
-        Returns
-        -------
-        RunReport
-            `save(path)` writes one self-contained HTML page; `to_markdown()` and `to_json()` say the same.
-
-        Raises
-        ------
-        InvalidOption
-            When `workflow_id` stands for several.
-
-        Examples
-        --------
-        >>> import toolkit
-        >>> service = toolkit.connect(":memory:", create=True)
-        >>> service.create_record("nightly", "email_001", status="complete")
-        'email_001'
-        >>> service.report("nightly").summary.complete
-        1
-        """
-        from toolkit import report  # noqa: PLC0415 - templates are only loaded for a report
-
-        one = self._one(workflow_id, "report")
-        with self.database.read():
-            records = self.query_records(literally(one), columns=list(columns.RECORD_COLUMNS))
-            variables = self.get_all_variables(literally(one))
-        shown = self.masking.mask_text(one)
-        summary = report.summarize(
-            records,
-            variables,
-            title=self.masking.mask_text(title) if title else shown,
-            source=self.database.place,
-            created_at=dt.datetime.now(dt.UTC),
-            filters={columns.WORKFLOW_ID: shown},
-            toolkit_version=__version__,
-        )
-        return report.RunReport(summary)
-
 
 def _with_origin(run: ImportedRun, known: Mapping[str, str]) -> ImportedRun:
     described = {"name": run.name, **run.variables[RUN_VARIABLE], **known}
     return dataclasses.replace(run, variables={**run.variables, RUN_VARIABLE: described})
 
 
-def _listed(workflows: pd.DataFrame, variables: pd.DataFrame) -> pd.DataFrame:
-    """Put together what the variables of the runs say, and the counts of their records."""
+def _said(variables: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd  # noqa: PLC0415 - not needed until a call needs it
 
     from toolkit.importers import ORIGIN  # noqa: PLC0415 - loaded for those who import
 
     said = [value if isinstance(value, dict) else {} for value in variables["value"]]
-    texts = ("name", "importer", "started_at", "time_source", *ORIGIN)
-    parts = {name: [_plain_text(each.get(name)) for each in said] for name in texts}
-    described = pd.DataFrame(parts, dtype=frames.TEXT).assign(workflow_id=variables[columns.WORKFLOW_ID])
+    parts = {name: [_plain_text(each.get(name)) for each in said] for name in _TEXTS}
+    table = pd.DataFrame(parts, dtype=frames.TEXT).assign(workflow_id=variables[columns.WORKFLOW_ID])
+    table["started_at"] = pd.to_datetime(table["started_at"], utc=True, errors="coerce", format="ISO8601")
+    table["started_at"] = table["started_at"].astype(frames.TIME)
+    ordered = table.sort_values(["started_at", columns.WORKFLOW_ID], ascending=[False, True], ignore_index=True)
+    return ordered[[columns.WORKFLOW_ID, *_TEXTS]]
+
+
+def _counted(described: pd.DataFrame, workflows: pd.DataFrame) -> pd.DataFrame:
+    """Put beside what the variables of the runs say the counts of their records."""
     counts = ["records", *(columns.COMPLETE, columns.FAILED, columns.SKIPPED, "other")]
     # What is open in a run of tests is neither passed nor failed; it is counted with the others.
     counted = workflows.assign(other=workflows["other"] + workflows[columns.DISCOVERED] + workflows[columns.PROCESSING])
-    table = described.merge(counted[[columns.WORKFLOW_ID, *counts]], on=columns.WORKFLOW_ID)
-    table["started_at"] = pd.to_datetime(table["started_at"], utc=True, errors="coerce", format="ISO8601")
-    table["started_at"] = table["started_at"].astype(frames.TIME)
-    table = table.sort_values(["started_at", columns.WORKFLOW_ID], ascending=[False, True], ignore_index=True)
-    return table[[columns.WORKFLOW_ID, *texts, *counts]]
+    return described.merge(counted[[columns.WORKFLOW_ID, *counts]], on=columns.WORKFLOW_ID)
 
 
 def _plain_text(value: Any) -> str | None:

@@ -8,7 +8,7 @@ from toolkit import notebook
 from toolkit.errors import ToolkitError
 from toolkit.model import counted
 from toolkit.service.overview import find_workflow
-from toolkit.service.runs import RunCalls
+from toolkit.service.reporting import ReportCalls
 from toolkit.service.workflow import Workflow
 from toolkit.targets import open_database
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from toolkit.storage.base import WorkflowId
 
 
-class UnifiedDataService(RunCalls):
+class UnifiedDataService(ReportCalls):
     """Variables and records of workflows, as DataFrames, over one database.
 
     Made by `toolkit.connect`. It combines, decides and guards; the two tables themselves are reachable as

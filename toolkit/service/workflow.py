@@ -12,7 +12,7 @@ from toolkit.service.comparing import CompareCalls
 from toolkit.service.iteration_variables import IterationVariableCalls
 from toolkit.service.record_iteration import IterationCalls
 from toolkit.service.records import RecordCalls
-from toolkit.service.runs import RunCalls
+from toolkit.service.reporting import ReportCalls
 from toolkit.service.variables import VariableCalls
 from toolkit.storage.base import literally
 
@@ -66,7 +66,7 @@ class Workflow:
     1
     """
 
-    def __init__(self, service: RunCalls, workflow_id: str) -> None:
+    def __init__(self, service: ReportCalls, workflow_id: str) -> None:
         self.service = service
         self.id = workflow_id
         # An id is meant literally here, whatever characters it has; reads would take some for wildcards.
@@ -89,7 +89,7 @@ class Workflow:
     requeue_stuck = bound(IterationCalls.requeue_stuck)
     validate_variables = bound(CheckingCalls.validate_variables)
     validate_records = bound(CheckingCalls.validate_records)
-    report = bound(RunCalls.report)
+    report = bound(ReportCalls.report)
     stats = bound(CombinedCalls.get_stats)
     data = bound(CombinedCalls.get_data)
     changes = bound(CombinedCalls.changes)

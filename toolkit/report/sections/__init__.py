@@ -1,0 +1,1 @@
+"""The sections of a report: each works out frames, and the values that say what is in them."""
