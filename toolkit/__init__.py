@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from toolkit.masking import MaskingPolicy, Secret
     from toolkit.model import NULL, DataStats, Receipt
     from toolkit.report import RunReport
-    from toolkit.service import UnifiedDataService, Workflow, WorkflowData, connect
+    from toolkit.service import UnifiedDataService, Workflow, WorkflowData, connect, report_files
 
 # What a first call needs is loaded by it: `import toolkit` itself stays light.
 _HOMES = {
@@ -64,6 +64,7 @@ _HOMES = {
     "UnifiedDataService": "toolkit.service",
     "Workflow": "toolkit.service",
     "WorkflowData": "toolkit.service",
+    "report_files": "toolkit.service",
     "ClearPlan": "toolkit.changes",
     "PurgePlan": "toolkit.changes",
     "UpdatePlan": "toolkit.changes",
@@ -142,4 +143,5 @@ __all__ = [
     "WorkflowNotFound",
     "connect",
     "current_record",
+    "report_files",
 ]

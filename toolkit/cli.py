@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from toolkit.columns import STATUSES, WORKFLOW_ID
-from toolkit.commands import changing, guarding
+from toolkit.commands import changing, guarding, reporting
 from toolkit.commands.options import Url  # noqa: TC001 - typer reads it at run time
 from toolkit.errors import ToolkitError
 from toolkit.masking import MaskingPolicy
@@ -30,6 +30,7 @@ app.add_typer(importing, name="import")
 
 changing.register(app)
 guarding.register(app)
+reporting.register(app)
 
 
 @app.callback()
@@ -120,27 +121,6 @@ def stats(workflow: Annotated[str, typer.Argument(help="Id or name of a workflow
         wf = service.workflow(workflow)
         printing.line(str(wf.stats()))
         printing.table(wf.count())
-
-
-@app.command()
-def report(
-    workflow: Annotated[str, typer.Argument(help="Id or name of a workflow or a test run.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The HTML page to write.")] = Path(
-        "toolkit-report.html"
-    ),
-    url: Url = None,
-) -> None:
-    """Write a self-contained HTML report of one run.
-
-    Example: toolkit report email-triage --output report.html
-    """
-    from toolkit import connect, printing  # noqa: PLC0415
-
-    with connect(url) as service:
-        made = service.workflow(workflow).report(title=workflow)
-    saved = made.save(output)
-    printing.line(made.summary.verdict)
-    printing.line(f"written to {saved.absolute()}")
 
 
 def _workflows(service: UnifiedDataService) -> None:

@@ -82,6 +82,8 @@ class Material:
         What schemas found, as `validate_records` and `validate_variables` return it; None where nobody asked.
     rules : mapping, optional
         Causes of one's own, as `analysis.causes` takes them.
+    setup : str
+        The line of Python that makes the `service` of the lines under "next steps".
     """
 
     run: Run
@@ -97,6 +99,7 @@ class Material:
     on: str = RECORD_ID
     problems: pd.DataFrame | None = None
     rules: CauseRules | None = None
+    setup: str = "service = toolkit.connect(…)"
 
 
 def matched(run: Run, on: str) -> pd.DataFrame:

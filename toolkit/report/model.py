@@ -314,6 +314,8 @@ class RunSummary:
         Ordered by key, those of iterations last; at most 100.
     variables_left_out : int
         How many more variables there are.
+    setup : str
+        The line of Python that makes the `service` of the next steps.
     next_steps : tuple of NextStep
         At most three.
     looked_at : Scope
@@ -347,5 +349,6 @@ class RunSummary:
     health: tuple[HealthCheck, ...]
     variables: tuple[VariableView, ...]
     variables_left_out: int
+    setup: str
     next_steps: tuple[NextStep, ...]
     looked_at: Scope

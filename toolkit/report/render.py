@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 from dataclasses import asdict, dataclass, field
@@ -16,7 +17,7 @@ from toolkit.report.environment import looks, render, style
 from toolkit.report.summary import draw_up
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import pandas as pd
 
@@ -167,7 +168,7 @@ class RunReport:
             raise InvalidOption(f"{on!r} is no reason to fail; there are {', '.join(counts)}")
         return counts[on] > 0
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
+    def save(self, path: str | os.PathLike[str], *, link: str | None = None) -> Path:
         """Write the report to a file, or to a folder that any host of static files can serve.
 
         Parameters
@@ -175,6 +176,8 @@ class RunReport:
         path : str or path-like
             A file that ends in `.html`, `.md` or `.json`; one that is there is replaced, missing folders are made. A
             folder, or a path that ends in "/": an `index.html` over the runs, and a page of each below `runs/`.
+        link : str, optional
+            The address of the full report, for the end of Markdown.
 
         Returns
         -------
@@ -184,12 +187,16 @@ class RunReport:
         Raises
         ------
         InvalidOption
-            When the ending is another one.
+            When the ending is another one, or `link` is no address.
         """
         target = Path(path)
         if os.fspath(path).endswith(("/", os.sep)) or target.is_dir():
             return self._save_site(target)
-        writers = {".html": self.to_html, ".htm": self.to_html, ".md": self.to_markdown, ".json": self.to_json}
+        writers: dict[str, Callable[[], str]] = {
+            ".html": self.to_html,
+            ".md": functools.partial(self.to_markdown, link=link),
+            ".json": self.to_json,
+        }
         if target.suffix.lower() not in writers:
             raise InvalidOption(
                 f"{target} ends in {target.suffix or 'nothing'}; a report is written to a file that ends in .html, "

@@ -146,6 +146,7 @@ def draw_up(material: Material) -> tuple[RunSummary, Mapping[str, pd.DataFrame]]
         health=health.health(found["health"]),
         variables=shown,
         variables_left_out=len(found["variables"]) - len(shown),
+        setup=material.setup,
         next_steps=closing.next_steps(material, counts, causes, new),
         looked_at=closing.scope(material),
     )

@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 from toolkit.columns import WORKFLOW_ID
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import pandas as pd
+
+    from toolkit.importers import ImportedRun
 
 _NUMBERED: Final = re.compile(
     r"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b(?=[a-f]*[0-9])[0-9a-f]{7,40}\b|[0-9]+"
@@ -104,6 +108,21 @@ def line(runs: pd.DataFrame, workflow_id: str, *, everything: bool = False) -> L
     )
 
 
+def latest(runs: Iterable[ImportedRun]) -> str:
+    """Return the name of the run that began last; of several at one moment, that with the highest number in its name.
+
+    Parameters
+    ----------
+    runs : iterable of ImportedRun
+        At least one.
+
+    Returns
+    -------
+    str
+    """
+    return max(runs, key=lambda run: (run.started_at is not None, run.started_at or 0, _parts(run.name))).name
+
+
 def _chosen(before: list[dict[Any, Any]], reason: str, otherwise: str) -> Line:
     ids = tuple(row[WORKFLOW_ID] for row in before)
     return Line(ids, ids[-1], reason) if ids else Line((), None, otherwise)
@@ -113,7 +132,11 @@ def _name(row: dict[Any, Any]) -> str:
     return str(row["name"] or row[WORKFLOW_ID])
 
 
-def _moment(row: dict[Any, Any]) -> tuple[Any, list[Any]]:
+def _moment(row: dict[Any, Any]) -> tuple[Any, list[Any], str]:
     """Order runs by their start, and those of one moment by the numbers in their names."""
-    parts = [int(part) if part.isdecimal() else part for part in _DIGITS.split(_name(row))]
-    return row["started_at"], [*parts, row[WORKFLOW_ID]]
+    return row["started_at"], _parts(_name(row)), row[WORKFLOW_ID]
+
+
+def _parts(name: str) -> list[Any]:
+    """Take a name apart, so that 9 comes before 10."""
+    return [int(part) if place % 2 else part for place, part in enumerate(_DIGITS.split(name))]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import secrets
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from toolkit import columns
 from toolkit._version import __version__
 from toolkit.errors import InvalidOption
+from toolkit.importers import origin
 from toolkit.service.lineage import Line, line
 from toolkit.service.runs import RunCalls
 from toolkit.storage.base import literally
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from toolkit.analysis import CauseRules
+    from toolkit.importers import ImportedRun
     from toolkit.report import Run, RunReport
     from toolkit.storage.base import WorkflowId
     from toolkit.validation import Schema
@@ -28,6 +31,19 @@ PREVIOUS: Final = "previous"
 """What `baseline=` takes for the run before."""
 
 _RECORD_ID: Final = columns.RECORD_COLUMNS[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a report was asked for, beside its runs: as `report` takes it; `source` and `setup` say where it reads."""
+
+    history: int
+    include: tuple[str, ...] = ()
+    on: str = _RECORD_ID
+    rules: CauseRules | None = None
+    title: str | None = None
+    source: str | None = None
+    setup: str = "service = toolkit.connect(…)"
 
 
 class ReportCalls(RunCalls):
@@ -103,58 +119,50 @@ class ReportCalls(RunCalls):
         0  email_001  newly failed
         """
         one = self._one(workflow_id, "report")
-        wanted = [*columns.RECORD_COLUMNS, *dict.fromkeys([*_extra(on), *_paths(include)])]
+        asked = Asked(history=history_size(history), include=included_paths(include), on=on, rules=rules, title=title)
         with self.database.read():
             described = self._described("*")
             chosen = self._chosen(described, one, baseline)
-            followed = (*chosen.earlier, one)[-size:] if (size := _size(history)) else ()
-            names = list(dict.fromkeys([*followed, one, *([chosen.baseline] if chosen.baseline else [])]))
-            runs = {
-                name: self._run(name, described, wanted if name == one else [*columns.RECORD_COLUMNS, *_extra(on)])
-                for name in names
-            }
-            runs = self._keyed(runs, on)
             problems = self._problems(one, schema, variable_schemas)
-        return self._reported(
-            runs,
-            one,
-            chosen,
-            followed,
-            include=tuple(include),
-            on=on,
-            problems=problems,
-            rules=rules,
-            title=title,
-        )
+            return self._reported(one, described, chosen, asked, problems)
 
     def _reported(
-        self,
-        runs: Mapping[str, Run],
-        one: str,
-        chosen: Line,
-        followed: Sequence[str],
-        *,
-        title: str | None,
-        **more: Any,
+        self, one: str, described: pd.DataFrame, chosen: Line, asked: Asked, problems: pd.DataFrame | None = None
     ) -> RunReport:
         from toolkit import report  # noqa: PLC0415 - templates are only loaded for a report
 
+        followed = (*chosen.earlier, one)[-asked.history :] if asked.history else ()
+        runs = self._runs(one, described, [*followed, one, *([chosen.baseline] if chosen.baseline else [])], asked)
         made = report.Material(
             run=runs[one],
-            title=self.masking.mask_text(title) if title else runs[one].title or runs[one].name,
-            source=self.database.place,
+            title=self.masking.mask_text(asked.title) if asked.title else runs[one].title or runs[one].name,
+            source=self.masking.mask_text(asked.source or self.database.place),
             created_at=dt.datetime.now(dt.UTC),
             toolkit_version=__version__,
             filters={columns.WORKFLOW_ID: runs[one].name},
             baseline=None if chosen.baseline is None else runs[chosen.baseline],
             reason=self.masking.mask_text(chosen.reason),
             history=tuple(runs[name] for name in followed),
-            **more,
+            include=asked.include,
+            on=asked.on,
+            problems=problems,
+            rules=asked.rules,
+            setup=self.masking.mask_text(asked.setup),
         )
         return report.RunReport.of(made)
 
-    def _chosen(self, described: pd.DataFrame, one: str, baseline: WorkflowId | None) -> Line:
-        found = line(described, one)
+    def _runs(self, one: str, described: pd.DataFrame, names: Sequence[str], asked: Asked) -> dict[str, Run]:
+        wanted = list(dict.fromkeys([*columns.RECORD_COLUMNS, asked.on]))
+        more = [path for path in asked.include if path not in wanted]
+        runs = {
+            name: self._run(name, described, [*wanted, *(more if name == one else [])]) for name in dict.fromkeys(names)
+        }
+        return self._keyed(runs, asked.on)
+
+    def _chosen(
+        self, described: pd.DataFrame, one: str, baseline: WorkflowId | None, *, everything: bool = False
+    ) -> Line:
+        found = line(described, one, everything=everything)
         if baseline is None:
             return dataclasses.replace(found, baseline=None, reason="It was not asked for.")
         if baseline == PREVIOUS:
@@ -167,6 +175,16 @@ class ReportCalls(RunCalls):
         if name == one:
             raise InvalidOption("baseline= is the run itself; name another one, or 'previous'")
         return dataclasses.replace(found, baseline=name, reason="It was asked for by name.")
+
+    def _report_imported(
+        self, runs: Sequence[ImportedRun], one: str, baseline: WorkflowId | None, asked: Asked
+    ) -> RunReport:
+        """Import runs into an empty database, and report on one of them; where it comes from is known of that one."""
+        for each in runs:
+            known = origin() if each.name == one else {}
+            self._import([each], known, replace=False, create_workflow=False, archive=False)
+        described = self._described("*")
+        return self._reported(one, described, self._chosen(described, one, baseline, everything=True), asked)
 
     def _run(self, name: str, described: pd.DataFrame, wanted: Sequence[str]) -> Run:
         from toolkit.report import Run  # noqa: PLC0415 - as above
@@ -210,17 +228,15 @@ class ReportCalls(RunCalls):
         return pd.concat(found, ignore_index=True) if found else None
 
 
-def _extra(on: str) -> list[str]:
-    return [] if on in columns.RECORD_COLUMNS else [on]
-
-
-def _paths(include: Sequence[str]) -> list[str]:
+def included_paths(include: Sequence[str]) -> tuple[str, ...]:
+    """Check what `include=` was given."""
     if isinstance(include, str) or not all(isinstance(path, str) for path in include):
         raise InvalidOption(f"include= takes a list of paths such as ['fields.subject'], not {include!r}")
-    return [path for path in include if path not in columns.RECORD_COLUMNS]
+    return tuple(dict.fromkeys(include))
 
 
-def _size(history: int | None) -> int:
+def history_size(history: int | None) -> int:
+    """Check what `history=` was given."""
     if history is None:
         return 0
     if isinstance(history, bool) or not isinstance(history, int) or history < 0:
