@@ -167,8 +167,9 @@ def frames_of(material: Material) -> Mapping[str, pd.DataFrame]:
         Read-only, in the order of the sections.
     """
     records = material.run.records
-    causes = why.causes_frame(material)
-    changed, notes = changes.changes_frame(material, causes)
+    known = why.known_causes(material)
+    causes = why.causes_frame(material, known)
+    changed, notes = changes.changes_frame(material, causes, known)
     changed.attrs["notes"] = notes
     runs, followed = reliability.history_frames(material)
     return MappingProxyType(

@@ -11,20 +11,21 @@ from typing import TYPE_CHECKING, Any, Final
 from toolkit import columns
 from toolkit._version import __version__
 from toolkit.errors import InvalidOption
-from toolkit.importers import origin
+from toolkit.importers import ORIGIN, origin
+from toolkit.patterns import Pattern
 from toolkit.service.lineage import Line, line
 from toolkit.service.runs import RunCalls
 from toolkit.storage.base import literally
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import pandas as pd
 
     from toolkit.analysis import CauseRules
     from toolkit.importers import ImportedRun
     from toolkit.report import Run, RunReport
-    from toolkit.storage.base import WorkflowId
+    from toolkit.storage.base import WorkflowId, WorkflowIds
     from toolkit.validation import Schema
 
 PREVIOUS: Final = "previous"
@@ -153,11 +154,50 @@ class ReportCalls(RunCalls):
 
     def _runs(self, one: str, described: pd.DataFrame, names: Sequence[str], asked: Asked) -> dict[str, Run]:
         wanted = list(dict.fromkeys([*columns.RECORD_COLUMNS, asked.on]))
-        more = [path for path in asked.include if path not in wanted]
-        runs = {
-            name: self._run(name, described, [*wanted, *(more if name == one else [])]) for name in dict.fromkeys(names)
-        }
-        return self._keyed(runs, asked.on)
+        others = [name for name in dict.fromkeys(names) if name != one]
+        records = self._of_each(others, lambda ids: self.query_records(ids, columns=wanted))
+        variables = self._of_each(others, self.get_all_variables)
+        records[one] = self.query_records(literally(one), columns=list(dict.fromkeys([*wanted, *asked.include])))
+        variables[one] = self.get_all_variables(literally(one))
+        found = {name: self._run(name, described, records[name], variables[name]) for name in (*others, one)}
+        return self._keyed(found, asked.on)
+
+    def _of_each(self, names: list[str], read: Callable[[WorkflowIds], pd.DataFrame]) -> dict[str, pd.DataFrame]:
+        """Read several workflows at once, and tell their rows apart."""
+        if not names or any(self.masking.mask_text(name) != name for name in names):
+            # An id that is hidden tells nothing apart.
+            return {name: read(literally(name)) for name in names}
+        together = read(Pattern(tuple(names), ()))
+        return _split(together, names)
+
+    def _report_imported(
+        self, runs: Sequence[ImportedRun], one: str, baseline: WorkflowId | None, asked: Asked
+    ) -> RunReport:
+        """Import runs into an empty database, and report on one of them; where it comes from is known of that one."""
+        for each in runs:
+            known = origin() if each.name == one else {}
+            self._import([each], known, replace=False, create_workflow=False, archive=False)
+        described = self._described("*")
+        return self._reported(one, described, self._chosen(described, one, baseline, everything=True), asked)
+
+    def _run(self, name: str, described: pd.DataFrame, records: pd.DataFrame, variables: pd.DataFrame) -> Run:
+        from toolkit.report import Run  # noqa: PLC0415 - as above
+
+        known = described[(described[columns.WORKFLOW_ID] == name).to_numpy()]
+        said = known.astype(object).where(known.notna(), None).to_dict("records")
+        row: dict[Any, Any] = said[0] if said else {}
+        mask = self.masking.mask_text
+        texts = {part: mask(row[part]) if row.get(part) else None for part in ("name", *ORIGIN)}
+        return Run(
+            name=mask(name),
+            title=texts["name"],
+            records=records,
+            variables=variables,
+            started_at=row.get("started_at"),
+            branch=texts["branch"],
+            commit=texts["commit"],
+            url=texts["url"],
+        )
 
     def _chosen(
         self, described: pd.DataFrame, one: str, baseline: WorkflowId | None, *, everything: bool = False
@@ -175,35 +215,6 @@ class ReportCalls(RunCalls):
         if name == one:
             raise InvalidOption("baseline= is the run itself; name another one, or 'previous'")
         return dataclasses.replace(found, baseline=name, reason="It was asked for by name.")
-
-    def _report_imported(
-        self, runs: Sequence[ImportedRun], one: str, baseline: WorkflowId | None, asked: Asked
-    ) -> RunReport:
-        """Import runs into an empty database, and report on one of them; where it comes from is known of that one."""
-        for each in runs:
-            known = origin() if each.name == one else {}
-            self._import([each], known, replace=False, create_workflow=False, archive=False)
-        described = self._described("*")
-        return self._reported(one, described, self._chosen(described, one, baseline, everything=True), asked)
-
-    def _run(self, name: str, described: pd.DataFrame, wanted: Sequence[str]) -> Run:
-        from toolkit.report import Run  # noqa: PLC0415 - as above
-
-        known = described[(described[columns.WORKFLOW_ID] == name).to_numpy()]
-        said = known.astype(object).where(known.notna(), None).to_dict("records")
-        row: dict[Any, Any] = said[0] if said else {}
-        mask = self.masking.mask_text
-        texts = {part: mask(row[part]) if row.get(part) else None for part in ("branch", "commit", "url")}
-        return Run(
-            name=mask(name),
-            title=mask(row["name"]) if row.get("name") else None,
-            records=self.query_records(literally(name), columns=wanted),
-            variables=self.get_all_variables(literally(name)),
-            started_at=row.get("started_at"),
-            branch=texts["branch"],
-            commit=texts["commit"],
-            url=texts["url"],
-        )
 
     def _keyed(self, runs: dict[str, Run], on: str) -> dict[str, Run]:
         """Where what records are matched by is hidden, match them by digests, made with a key for this report only."""
@@ -226,6 +237,20 @@ class ReportCalls(RunCalls):
         if variable_schemas is not None:
             found.append(self.validate_variables(literally(one), variable_schemas))
         return pd.concat(found, ignore_index=True) if found else None
+
+
+def _split(together: pd.DataFrame, names: Sequence[str]) -> dict[str, pd.DataFrame]:
+    """Cut a frame of several workflows into one for each; the rows of each keep their order."""
+    import numpy as np  # noqa: PLC0415 - not needed until a call needs it
+
+    places = {name: place for place, name in enumerate(names)}
+    owners = together[columns.WORKFLOW_ID].map(places).to_numpy(dtype="int64")
+    ordered = together.drop(columns=columns.WORKFLOW_ID).take(np.argsort(owners, kind="stable"))
+    ends = np.cumsum(np.bincount(owners, minlength=len(names)))
+    return {
+        name: ordered.iloc[start:end].reset_index(drop=True)
+        for name, start, end in zip(names, [0, *ends[:-1]], ends, strict=True)
+    }
 
 
 def included_paths(include: Sequence[str]) -> tuple[str, ...]:

@@ -25,11 +25,15 @@ _MOST_INCLUDED: Final = 50
 _MOST_VALUES: Final = 12
 
 
-def causes_frame(material: Material) -> pd.DataFrame:
+def known_causes(material: Material) -> pd.DataFrame | None:
+    """Group the failures of the baseline, whose causes keep their names."""
+    if material.baseline is None:
+        return None
+    return analysis.causes(material.baseline.records, rules=material.rules)
+
+
+def causes_frame(material: Material, known: pd.DataFrame | None) -> pd.DataFrame:
     """Group the failures; `new` (`boolean`) is missing where there is no baseline."""
-    known = None
-    if material.baseline is not None:
-        known = analysis.causes(material.baseline.records, rules=material.rules)
     found = analysis.causes(material.run.records, rules=material.rules, known=known)
     new = pd.array([pd.NA] * len(found), dtype="boolean") if known is None else ~found[CAUSE].isin(known[CAUSE])
     return found.assign(new=new).astype({"new": "boolean"})

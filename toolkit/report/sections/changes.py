@@ -42,7 +42,9 @@ _MOST_NEW: Final = 25
 _MOST_OTHERS: Final = 10
 
 
-def changes_frame(material: Material, causes: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
+def changes_frame(
+    material: Material, causes: pd.DataFrame, known: pd.DataFrame | None
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """List what changed, a row per record and way; empty without a baseline. Then what a reader must know."""
     dtypes = {material.on if name == "record_id" else name: dtype for name, dtype in CHANGE_DTYPES.items()}
     if material.baseline is None:
@@ -52,7 +54,7 @@ def changes_frame(material: Material, causes: pd.DataFrame) -> tuple[pd.DataFram
     diff = analysis.compare(before, after, material.on, rules=material.rules)
     parts = [_part(change, table) for change, table in _tables(diff)]
     table = pd.concat(parts, ignore_index=True).reindex(columns=list(dtypes))
-    table[CAUSE] = table[material.on].map(_cause_of(material)).where(table["status_after"] == FAILED)
+    table[CAUSE] = table[material.on].map(_cause_of(material, known)).where(table["status_after"] == FAILED)
     table[SIGNATURE] = table[CAUSE].map(dict(zip(causes[CAUSE], causes[SIGNATURE], strict=True)))
     shown = shown_keys(runs, material.on)
     table[material.on] = table[material.on].map(lambda key: shown.get(key, key))
@@ -97,12 +99,9 @@ def _part(change: str, table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(change=change)
 
 
-def _cause_of(material: Material) -> Mapping[Any, Any]:
+def _cause_of(material: Material, known: pd.DataFrame | None) -> Mapping[Any, Any]:
     """Name the cause of each failed record as the causes of the report are named."""
     records = matched(material.run, material.on)
-    known = None
-    if material.baseline is not None:
-        known = analysis.causes(material.baseline.records, rules=material.rules)
     found = analysis.cause(records, rules=material.rules, known=known)
     failed = (records[STATUS] == FAILED).to_numpy()
     return dict(zip(records[material.on][failed], found[failed], strict=True))
