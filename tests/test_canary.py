@@ -356,7 +356,18 @@ def conclusions(service: toolkit.UnifiedDataService, seeded: Seeded) -> Calls:
         "report as HTML": report.to_html,
         "report as Markdown": report.to_markdown,
         "report as JSON": report.to_json,
+        "report with content": lambda: service.report(one, include=["fields", "vars"]).to_html(),
+        "report against another": lambda: _everywhere(service.report(one, baseline=other)),
+        "report by a field": lambda: service.report(one, baseline=other, on="fields.n").to_json(),
+        "report on schemas": lambda: _everywhere(service.report(one, schema=False, variable_schemas={"*": False})),
     }
+
+
+def _everywhere(report: toolkit.RunReport) -> Any:
+    with tempfile.TemporaryDirectory() as folder:
+        report.save(f"{folder}/")
+        pages = [path.read_text(encoding="utf-8") for path in Path(folder).rglob("*.html")]
+    return [dict(report.frames), report.to_json(), report.to_markdown(), pages]
 
 
 def _analysed(call: Any, frame: pd.DataFrame, of_variables: pd.DataFrame) -> Any:
@@ -813,7 +824,14 @@ def test_no_command_prints_a_secret(
         ],
         "workflows": [[]],
         "stats": [["nightly"], ["for AKIAFAKE00"], ["run"]],
-        "report": [["nightly", "-o", "nightly.html"], ["weekly"], ["run"], ["nowhere"]],
+        "report": [
+            ["nightly", "-o", "nightly.html", "--include", "vars", "--fail-on", "new"],
+            ["weekly"],
+            ["run"],
+            ["nowhere"],
+            ["--junit", "junit.xml", "--run", "run", "-o", "site/", "-o", "files.html"],
+            ["--junit", "broken.xml"],
+        ],
         "import junit": [["junit.xml", "--run", "run", "--create-workflow"], ["broken.xml", "--run", "other"]],
         "demo": [],
         "scan-notebook": [["secrets.ipynb"], ["broken.ipynb"], ["."]],

@@ -6,7 +6,6 @@ import os
 from typing import TYPE_CHECKING
 
 from toolkit.errors import ImportFailed, WorkflowNotFound
-from toolkit.importers import gather, importer_named
 from toolkit.service.lineage import latest
 from toolkit.service.reporting import PREVIOUS, Asked, history_size, included_paths
 from toolkit.service.unified import connect
@@ -78,6 +77,8 @@ def report_files(
     >>> print(report.summary.verdict)  # doctest: +ELLIPSIS
     215 of 216 complete (99.5 %), 0.5 points above toolkit-tests-1; 1 new failure: DeadlineExceeded...
     """
+    from toolkit.importers import gather, importer_named  # noqa: PLC0415 - loaded for those who import
+
     given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     texts = [os.fspath(path) for path in given]
     runs = gather(texts, run=run, variant=variant, importer=importer_named(importer, mapping))

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 from toolkit import columns
 from toolkit._version import __version__
 from toolkit.errors import InvalidOption
-from toolkit.importers import ORIGIN, origin
 from toolkit.patterns import Pattern
 from toolkit.service.lineage import Line, line
 from toolkit.service.runs import RunCalls
@@ -174,6 +173,8 @@ class ReportCalls(RunCalls):
         self, runs: Sequence[ImportedRun], one: str, baseline: WorkflowId | None, asked: Asked
     ) -> RunReport:
         """Import runs into an empty database, and report on one of them; where it comes from is known of that one."""
+        from toolkit.importers import origin  # noqa: PLC0415 - loaded for those who import
+
         for each in runs:
             known = origin() if each.name == one else {}
             self._import([each], known, replace=False, create_workflow=False, archive=False)
@@ -187,7 +188,7 @@ class ReportCalls(RunCalls):
         said = known.astype(object).where(known.notna(), None).to_dict("records")
         row: dict[Any, Any] = said[0] if said else {}
         mask = self.masking.mask_text
-        texts = {part: mask(row[part]) if row.get(part) else None for part in ("name", *ORIGIN)}
+        texts = {part: mask(row[part]) if row.get(part) else None for part in ("name", "branch", "commit", "url")}
         return Run(
             name=mask(name),
             title=texts["name"],

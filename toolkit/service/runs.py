@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 RUN_VARIABLE: Final = "run"
 """The variable that every imported run has, and by which a run is known to be one."""
 
-_TEXTS: Final = ("name", "importer", "started_at", "time_source", *ORIGIN)
-
 _RUNS: Final = uuid.UUID("6f6f0e5c-6b0f-5d3c-9f0c-2b9a4c1d7e11")
 """Names the runs in a database whose workflow ids are uuids: the same run has the same id everywhere."""
 
@@ -325,13 +323,14 @@ def _said(variables: pd.DataFrame) -> pd.DataFrame:
 
     from toolkit.importers import ORIGIN  # noqa: PLC0415 - loaded for those who import
 
+    texts = ("name", "importer", "started_at", "time_source", *ORIGIN)
     said = [value if isinstance(value, dict) else {} for value in variables["value"]]
-    parts = {name: [_plain_text(each.get(name)) for each in said] for name in _TEXTS}
+    parts = {name: [_plain_text(each.get(name)) for each in said] for name in texts}
     table = pd.DataFrame(parts, dtype=frames.TEXT).assign(workflow_id=variables[columns.WORKFLOW_ID])
     table["started_at"] = pd.to_datetime(table["started_at"], utc=True, errors="coerce", format="ISO8601")
     table["started_at"] = table["started_at"].astype(frames.TIME)
     ordered = table.sort_values(["started_at", columns.WORKFLOW_ID], ascending=[False, True], ignore_index=True)
-    return ordered[[columns.WORKFLOW_ID, *_TEXTS]]
+    return ordered[[columns.WORKFLOW_ID, *texts]]
 
 
 def _counted(described: pd.DataFrame, workflows: pd.DataFrame) -> pd.DataFrame:
