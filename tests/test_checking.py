@@ -268,3 +268,14 @@ def test_a_check_is_one_statement_however_many_rows_there_are(
     service.validate_records(workflow_id, fields(n={"maximum": 3}))
     service.validate_variables(workflow_id, {"v1*": {"maximum": 3}, "v2": True})
     assert len([text for text in statements if text.lstrip().upper().startswith("SELECT") and "workflow_" in text]) == 4
+
+
+def test_what_is_read_after_a_check_in_the_same_snapshot_is_all_there(
+    service: toolkit.UnifiedDataService, workflow_id: str
+) -> None:
+    service.create_record(workflow_id, "email_001")
+    service.set_variable(workflow_id, "total", 3)
+    with service.database.read():
+        assert len(service.validate_records(workflow_id, False)) == 1  # noqa: FBT003 - a schema that nothing meets
+        assert len(service.get_all_variables(workflow_id)) == 1
+        assert len(service.query_records(workflow_id)) == 1

@@ -90,9 +90,10 @@ def report(
         )
     else:
         made = _of_workflow(str(workflow), url, against, history, include or [], title)
+    saved = [made.save(name, link=link) for name in output or [PAGE]]
     printing.line(made.summary.verdict)
-    for name in output or [PAGE]:
-        printing.line(f"written to {made.save(name, link=link).absolute()}")
+    for path in saved:
+        printing.line(f"written to {path.absolute()}")
     _end(made, fail_on)
 
 

@@ -55,8 +55,6 @@ class RunReport:
     frames : mapping of str to DataFrame
         The frame behind each section, whole where the report is cut: `records`, `statuses`, `changes`, `causes`,
         `runs`, `history`, `types`, `spans`, `durations`, `slowest`, `health`, `problems`, `variables`.
-    material : Material or None
-        What it was made of; a folder of pages is made of it too.
 
     Examples
     --------
@@ -72,7 +70,8 @@ class RunReport:
     """
 
     summary: RunSummary
-    frames: Mapping[str, pd.DataFrame] = field(default_factory=dict, compare=False, repr=False)
+    frames: Mapping[str, pd.DataFrame] = field(default_factory=dict, compare=False)
+    # What it was made of: a folder has pages of the runs before it, too.
     material: Material | None = field(default=None, compare=False, repr=False)
 
     @classmethod

@@ -163,8 +163,8 @@ class ReportCalls(RunCalls):
 
     def _of_each(self, names: list[str], read: Callable[[WorkflowIds], pd.DataFrame]) -> dict[str, pd.DataFrame]:
         """Read several workflows at once, and tell their rows apart."""
-        if not names or any(self.masking.mask_text(name) != name for name in names):
-            # An id that is hidden tells nothing apart.
+        if len(names) <= 1 or any(self.masking.mask_text(name) != name for name in names):
+            # One is read without its id, and an id that is hidden tells nothing apart.
             return {name: read(literally(name)) for name in names}
         together = read(Pattern(tuple(names), ()))
         return _split(together, names)

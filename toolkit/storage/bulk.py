@@ -130,7 +130,8 @@ def stream(connection: sa.Connection, statement: sa.Select[Any], rows: int) -> I
     pyarrow.Table
         As `fetch` gives it; at least one, which may be empty.
     """
-    with connection.execution_options(yield_per=rows).execute(statement) as result:
+    # Of this statement alone: options of a connection stay, and later reads of the transaction would find nothing.
+    with connection.execute(statement, execution_options={"yield_per": rows}) as result:
         stored = _stored(result)
         some = False
         for part in result.partitions(rows):

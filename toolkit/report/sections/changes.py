@@ -54,7 +54,9 @@ def changes_frame(
     diff = analysis.compare(before, after, material.on, rules=material.rules)
     parts = [_part(change, table) for change, table in _tables(diff)]
     table = pd.concat(parts, ignore_index=True).reindex(columns=list(dtypes))
-    table[CAUSE] = table[material.on].map(_cause_of(material, known)).where(table["status_after"] == FAILED)
+    own = _cause_of(material, known)
+    # Not the mapping itself: pandas takes no two missing keys.
+    table[CAUSE] = table[material.on].map(lambda key: own.get(key)).where(table["status_after"] == FAILED)  # noqa: PLW0108
     table[SIGNATURE] = table[CAUSE].map(dict(zip(causes[CAUSE], causes[SIGNATURE], strict=True)))
     shown = shown_keys(runs, material.on)
     table[material.on] = table[material.on].map(lambda key: shown.get(key, key))
