@@ -35,12 +35,15 @@ class Node:
         Whether it loops.
     over : str or None
         What it loops over, as its settings say it (`items`, `{{state.items}}`); None where they do not.
+    alias : str or None
+        What records call it in `iteration_node_alias`; None where the table does not say.
     """
 
     workflow_id: str
     position: int
     iterates: bool
     over: str | None = None
+    alias: str | None = None
 
 
 def places(over: str, outer: tuple[tuple[int, int], ...] = ()) -> Iterator[Place]:

@@ -100,19 +100,24 @@ class IterationVariableCalls(VariableCalls):
         base positions indexes age name
         0         (4,)    (0,)  31  Ann
         """
-        wanted = _wanted(base, node, index)
+        wanted, view = _wanted(base, node, index), self._view(reveal, workflow_id)
+        laid_out = self._iterations(workflow_id, VariableFilter.of(category="iteration"), wanted, view)
+        self._note(view, len(laid_out))
+        return laid_out if stale is None else laid_out[laid_out["stale"] == stale].reset_index(drop=True)
+
+    def _iterations(
+        self, workflow_id: WorkflowIds, selection: VariableFilter, wanted: Callable[[IterationKey], bool], view: View
+    ) -> pd.DataFrame:
+        """Read the iteration variables among some variables, and lay out their suffixes."""
         with self.database.read():
-            everything = self.variables.query(workflow_id, VariableFilter.of(category="iteration"))
+            everything = self.variables.query(workflow_id, selection)
             parsed = list(map(keys.iteration, everything.column("key").to_pylist()))
             places = [place for place, key in enumerate(parsed) if key is not None and wanted(key)]
             table = everything.take(pa.array(places, pa.int64()))
             chosen = [key for place in places if (key := parsed[place]) is not None]
             why = self._why_stale(table.column(columns.WORKFLOW_ID).to_pylist(), chosen)
-        view = self._view(reveal, workflow_id)
         frame = masked_ids(frames.variables(of_workflows(table, workflow_id), view), view)
-        self._note(view, len(frame))
-        laid_out = _laid_out(frame, _bases(chosen, view), chosen, [_shown(reason, view) for reason in why])
-        return laid_out if stale is None else laid_out[laid_out["stale"] == stale].reset_index(drop=True)
+        return _laid_out(frame, _bases(chosen, view), chosen, [_shown(reason, view) for reason in why])
 
     def _why_stale(self, workflow_ids: Sequence[str], parsed: Sequence[IterationKey]) -> list[str | None]:
         """Say of each iteration variable why it is stale, with two statements for all of them."""

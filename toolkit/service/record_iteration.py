@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import uuid
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from toolkit import columns, frames, jsonvalue, times
-from toolkit.errors import InvalidOption, InvalidValue, RecordExists, VariableNotFound
+from toolkit.errors import InvalidOption, InvalidValue, RecordExists
 from toolkit.frames.hiding import without_twins
 from toolkit.iterate import MARK_FAILED_CONTINUE, Iteration, IterationResult, Rules, check_body
 from toolkit.model import Bound, OneOrMany, Receipt, RecordFilter, RecordFilterOptions
 from toolkit.service.combined import CombinedCalls
-from toolkit.service.telling import hushed
+from toolkit.service.telling import hushed, no_such_row
 from toolkit.storage import claims, rows
 from toolkit.storage.base import literally
 from toolkit.storage.claims import Claims
@@ -252,7 +251,7 @@ class IterationCalls(CombinedCalls):
             raise InvalidOption(f"with over= the new records have one type, such as record_type={TEMPORARY!r}")
         array = self.variables.read(workflow_id, check_key(over), _MISSING)
         if array is _MISSING:
-            raise VariableNotFound(f"workflow {workflow_id} has no variable {over!r}{self._nearest(workflow_id, over)}")
+            no_such_row(self, self.variables, workflow_id, over)
         if not isinstance(array, list):
             raise InvalidValue(
                 f"over={over!r} names a variable that holds {_kind(array)}, not an array; over_records= takes a "
@@ -260,10 +259,6 @@ class IterationCalls(CombinedCalls):
             )
         # The elements come from the database itself, not from a frame in which values were hidden.
         return tuple(self._converted(workflow_id, array, record_type or TEMPORARY, literal=True))
-
-    def _nearest(self, workflow_id: str, key: str) -> str:
-        near = difflib.get_close_matches(key, self.variables.query(workflow_id).column("key").to_pylist(), n=1)
-        return f"; did you mean {near[0]!r}?" if near else ""
 
     def retry_failed(
         self,

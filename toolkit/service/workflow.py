@@ -10,6 +10,7 @@ from toolkit.service.checking import CheckingCalls
 from toolkit.service.combined import CombinedCalls
 from toolkit.service.comparing import CompareCalls
 from toolkit.service.iteration_variables import IterationVariableCalls
+from toolkit.service.keyed import RecordRows, VariableRows, keyed
 from toolkit.service.record_iteration import IterationCalls
 from toolkit.service.records import RecordCalls
 from toolkit.service.reporting import ReportCalls
@@ -64,6 +65,8 @@ class Workflow:
     >>> wf = service.workflow("nightly")
     >>> len(wf.records("email_*"))
     1
+    >>> wf.records["email_001"]["status"]  # a notebook completes the id
+    'discovered'
     """
 
     def __init__(self, service: ReportCalls, workflow_id: str) -> None:
@@ -72,11 +75,11 @@ class Workflow:
         # An id is meant literally here, whatever characters it has; reads would take some for wildcards.
         self._given: Any = literally(workflow_id)
 
-    variables = bound(VariableCalls.get_all_variables)
+    variables = keyed(bound(VariableCalls.get_all_variables), VariableRows)
     get = bound(VariableCalls.get_variable)
     set = bound(VariableCalls.set_variable)
     delete_variable = bound(VariableCalls.delete_variable)
-    records = bound(RecordCalls.query_records)
+    records = keyed(bound(RecordCalls.query_records), RecordRows)
     count = bound(RecordCalls.count_records)
     create_record = bound(RecordCalls.create_record)
     create_records = bound(RecordCalls.create_records)

@@ -76,6 +76,10 @@ class BaseStorage(ABC):
         """Read many rows."""
 
     @abstractmethod
+    def condition(self, workflow_ids: WorkflowIds, selection: Any = None) -> Condition:
+        """Return the condition that a filter stands for."""
+
+    @abstractmethod
     def removal(self, workflow_id: WorkflowId, condition: Condition, kind: str, **why: Any) -> Removal:
         """Describe the removal of rows of this table."""
 
@@ -157,6 +161,28 @@ class BaseStorage(ABC):
         column = sa.cast(self.table.c.workflow_id, sa.Text)
         with self.database.read() as connection:
             return set(connection.scalars(sa.select(column).distinct()))
+
+    def names(self, workflow_id: str, selection: Any = None, *, limit: int | None = None) -> list[str]:
+        """Return what names the rows of a workflow, in the order of code points.
+
+        Parameters
+        ----------
+        workflow_id : str
+            The workflow, literally.
+        selection : RecordFilter or VariableFilter, optional
+            Which of its rows; all when left out.
+        limit : int, optional
+            At most that many.
+
+        Returns
+        -------
+        list of str
+            The real names: a storage masks nothing.
+        """
+        chosen = self.condition(literally(workflow_id), selection)
+        statement = sa.select(self.name_column).where(chosen).order_by(self.dialect.by_code_point(self.name_column))
+        with self.database.read() as connection:
+            return list(connection.scalars(statement.limit(limit)))
 
     def activity(self, workflow_ids: WorkflowIds, by: Sequence[str] = ()) -> pa.Table:
         """Count the rows of each workflow, and say when the first and the last of them was written.

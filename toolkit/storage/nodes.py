@@ -40,10 +40,11 @@ def read_nodes(variables: VariableStorage, workflow_ids: Sequence[str]) -> list[
     workflow = sa.cast(nodes.c.workflow_id, sa.Text)
     # The settings of other nodes can be large, and say nothing about loops.
     config = sa.case((nodes.c.type == ITERATE, variables.dialect.json_text(nodes.c.config)))
-    statement = sa.select(workflow, nodes.c.position, nodes.c.type, config).order_by(workflow, nodes.c.position)
+    alias = nodes.c.alias if "alias" in nodes.c else sa.null()
+    statement = sa.select(workflow, nodes.c.position, nodes.c.type, config, alias).order_by(workflow, nodes.c.position)
     with variables.database.read() as connection:
         rows = connection.execute(statement.where(variables.dialect.text_is_any_of(workflow, workflow_ids))).all()
-    return [Node(workflow_id, position, kind == ITERATE, _over(text)) for workflow_id, position, kind, text in rows]
+    return [Node(owner, position, kind == ITERATE, _over(text), name) for owner, position, kind, text, name in rows]
 
 
 def _over(config: str | None) -> str | None:
