@@ -305,6 +305,8 @@ def reads(service: toolkit.UnifiedDataService, seeded: Seeded) -> Calls:
         "count_records": lambda: service.count_records(one, by=["status", "record_type", "iteration_node_alias"]),
         "get_record": lambda: service.get_record(one, ids[0]),
         "get_records": lambda: [service.get_record(one, name) for name in ids[1:]],
+        "view_record": lambda: [service.view_record(one, name) for name in ids],
+        "siblings": lambda: [service.view_record(one, name).siblings() for name in ids],
         "get_records_by_ids": lambda: service.get_records_by_ids(one, ids),
         "variables": lambda: service.get_all_variables(one),
         "variables of several": lambda: service.get_all_variables([one, seeded.other]),
@@ -460,12 +462,17 @@ def of_workflow(service: toolkit.UnifiedDataService, seeded: Seeded) -> Calls:
     """Every call of a workflow by its own name."""
     canaries, shaped = seeded.canaries, seeded.canaries.shaped("an id that is given")
     wf, secret = service.workflow(seeded.id), seeded.canaries.named("given")
-    frame = wf.records()
+    frame, keys = wf.records(), list(variables(canaries, seeded.known))
     return {
         "workflow": lambda: wf,
-        "variables": wf.variables,
-        "get": lambda: [wf.get(key) for key in variables(canaries, seeded.known)],
-        "records": lambda: wf.records(columns="all"),
+        "variables": lambda: [
+            wf.variables(),
+            wf.variables._ipython_key_completions_(),
+            *map(wf.variables.__getitem__, keys),
+        ],
+        "get": lambda: [wf.get(key) for key in keys],
+        "records": lambda: [wf.records(columns="all"), wf.records._ipython_key_completions_(), wf.records["c_3"]],
+        "record": lambda: wf.record("c_3"),
         "count": lambda: wf.count(by=["status", "record_type"]),
         "iterations": wf.iterations,
         "validate_variables": lambda: wf.validate_variables({"*": False}),

@@ -56,12 +56,13 @@ if TYPE_CHECKING:
     from toolkit.masking import MaskingPolicy, Secret
     from toolkit.model import NULL, DataStats, Receipt
     from toolkit.report import RunReport
-    from toolkit.service import UnifiedDataService, Workflow, WorkflowData, connect, report_files
+    from toolkit.service import RecordView, UnifiedDataService, Workflow, WorkflowData, connect, report_files
 
 # What a first call needs is loaded by it: `import toolkit` itself stays light.
 _HOMES = {
     "connect": "toolkit.service",
     "UnifiedDataService": "toolkit.service",
+    "RecordView": "toolkit.service",
     "Workflow": "toolkit.service",
     "WorkflowData": "toolkit.service",
     "report_files": "toolkit.service",
@@ -124,6 +125,7 @@ __all__ = [
     "Receipt",
     "RecordExists",
     "RecordNotFound",
+    "RecordView",
     "RevealForbidden",
     "RunDiff",
     "RunExists",

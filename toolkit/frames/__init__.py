@@ -16,6 +16,7 @@ from toolkit.frames.looking import ORDER, Looked, look
 if TYPE_CHECKING:
     from toolkit.frames.cells import plain_values, to_dicts, to_rows
     from toolkit.frames.choosing import asks_for_history, places
+    from toolkit.frames.histories import HISTORY_COLUMNS, history
     from toolkit.frames.kinds import BOOLEAN, INTEGER, NUMBER, TEXT, TIME
     from toolkit.frames.making import (
         DtypeBackend,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 # pandas is loaded by the first name that needs it: a call that makes no frame does without.
 _HOMES = {
     **dict.fromkeys(("plain_values", "to_dicts", "to_rows"), "cells"),
+    **dict.fromkeys(("HISTORY_COLUMNS", "history"), "histories"),
     **dict.fromkeys(("BOOLEAN", "INTEGER", "NUMBER", "TEXT", "TIME"), "kinds"),
     **dict.fromkeys(("asks_for_history", "places"), "choosing"),
     **dict.fromkeys(("DtypeBackend", "Flat", "arrow_records", "check_backend"), "making"),
@@ -47,6 +49,7 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "BOOLEAN",
+    "HISTORY_COLUMNS",
     "INTEGER",
     "NUMBER",
     "ORDER",
@@ -60,6 +63,7 @@ __all__ = [
     "asks_for_history",
     "check_backend",
     "frame_rows",
+    "history",
     "look",
     "may_hide",
     "places",

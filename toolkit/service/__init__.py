@@ -2,7 +2,8 @@
 
 from toolkit.service.combined import WorkflowData
 from toolkit.service.files import report_files
+from toolkit.service.record_view import RecordView
 from toolkit.service.unified import UnifiedDataService, connect
 from toolkit.service.workflow import Workflow
 
-__all__ = ["UnifiedDataService", "Workflow", "WorkflowData", "connect", "report_files"]
+__all__ = ["RecordView", "UnifiedDataService", "Workflow", "WorkflowData", "connect", "report_files"]

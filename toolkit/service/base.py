@@ -85,11 +85,7 @@ class ServiceBase:
     def _sweeping(self, workflow_ids: WorkflowIds) -> MaskingPolicy:
         """Return the policy that also removes what the workflows' variables tell to be secret."""
         pairs = [(key, text) for key, text in self.variables.pairs(workflow_ids) if text is not None]
-        found: set[str] = set()
-        for (key, text), look in zip(pairs, _looks(pairs, self.masking), strict=True):
-            if look:
-                found |= self.masking.sensitive_texts(_value_or_text(text), key)
-        return self.masking.sweeping(found)
+        return self.masking.sweeping(secrets_in(pairs, self.masking))
 
     def _note(self, view: View, rows: int) -> None:
         """Write down that secrets were shown: to whom, which columns, of how many rows; no value."""
@@ -209,6 +205,27 @@ class ServiceBase:
         """
         one = self._one(workflow_id, "undo_last")
         return self.undo(restore.last_change(self.archive, one), on_conflict)
+
+
+def secrets_in(pairs: Sequence[tuple[str, str]], policy: MaskingPolicy) -> set[str]:
+    """Return the texts that are secret by their names.
+
+    Parameters
+    ----------
+    pairs : sequence of (str, str)
+        Names, which may be empty, and JSON texts.
+    policy : MaskingPolicy
+        Tells which.
+
+    Returns
+    -------
+    set of str
+    """
+    found: set[str] = set()
+    for (key, text), look in zip(pairs, _looks(pairs, policy), strict=True):
+        if look:
+            found |= policy.sensitive_texts(_value_or_text(text), key or None)
+    return found
 
 
 def _looks(pairs: Sequence[tuple[str, str]], policy: MaskingPolicy) -> Sequence[bool]:

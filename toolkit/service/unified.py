@@ -9,6 +9,7 @@ from toolkit.errors import ToolkitError
 from toolkit.model import counted
 from toolkit.service.overview import find_workflow
 from toolkit.service.reporting import ReportCalls
+from toolkit.service.viewing import ViewCalls
 from toolkit.service.workflow import Workflow
 from toolkit.targets import open_database
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from toolkit.storage.base import WorkflowId
 
 
-class UnifiedDataService(ReportCalls):
+class UnifiedDataService(ReportCalls, ViewCalls):
     """Variables and records of workflows, as DataFrames, over one database.
 
     Made by `toolkit.connect`. It combines, decides and guards; the two tables themselves are reachable as

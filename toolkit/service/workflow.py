@@ -15,6 +15,7 @@ from toolkit.service.record_iteration import IterationCalls
 from toolkit.service.records import RecordCalls
 from toolkit.service.reporting import ReportCalls
 from toolkit.service.variables import VariableCalls
+from toolkit.service.viewing import ViewCalls
 from toolkit.storage.base import literally
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ class Workflow:
     delete_variable = bound(VariableCalls.delete_variable)
     records = keyed(bound(RecordCalls.query_records), RecordRows)
     count = bound(RecordCalls.count_records)
+    record = bound(ViewCalls.view_record)
     create_record = bound(RecordCalls.create_record)
     create_records = bound(RecordCalls.create_records)
     update_record = bound(RecordCalls.update_record)
