@@ -18,13 +18,16 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import json
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 SEED: Final = 1
+Row: TypeAlias = dict[str, Any]
 TARGET: Final = Path(__file__).parent / "data" / "email_triage.json"
 
 DISCOVERED, PROCESSING, COMPLETE, FAILED, SKIPPED = (
@@ -121,6 +124,9 @@ ATTACHMENTS: Final = (
     ("october-2.pdf", 34, 1),
 )
 
+FIRST_OF_BLOCK: Final = {"email": 40, "attachment": 12, "invoice": 8}
+"""By how much the numbers of each type go on from one block of the story to the next."""
+
 # Number of the attachment that each of invoice_001 … invoice_008 was read from, and its supplier.
 INVOICES: Final = (
     *((1, "lamps"), (2, "lamps"), (2, "lamps"), (3, "lamps")),
@@ -161,6 +167,15 @@ class Night:
     start: datetime
     found: dict[str, int]
     outcomes: dict[str, Outcome]
+    seed: int | str = SEED
+
+    def draw(self, low: int, high: int, *place: str | int) -> int:
+        """Draw an integer from `low` to `high` that depends on the seed and on the name of its place only.
+
+        Unlike a stream of random numbers, an edit in one place moves no value in another, on every Python.
+        """
+        digest = hashlib.sha256(repr((self.seed, *place)).encode()).digest()
+        return low + int.from_bytes(digest[:8], "big") % (high - low + 1)
 
 
 class StoppedError(Exception):
@@ -221,15 +236,6 @@ SECOND_NIGHT: Final = Night(
 )
 
 
-def draw(low: int, high: int, *place: str | int) -> int:
-    """Draw an integer from `low` to `high` that depends on the seed and on the name of its place only.
-
-    Unlike a stream of random numbers, an edit in one place moves no value in another, on every Python.
-    """
-    digest = hashlib.sha256(repr((SEED, *place)).encode()).digest()
-    return low + int.from_bytes(digest[:8], "big") % (high - low + 1)
-
-
 def hundredths(number: int) -> int | float:
     """Divide by 100, as JSON files hold amounts: 119000 is 1190, and 119050 is 1190.5."""
     return number // 100 if number % 100 == 0 else number / 100
@@ -249,7 +255,7 @@ def email_fields(number: int, night: Night) -> dict[str, Any]:
     """Describe a mail as the mailbox lists it."""
     subject, sender, _ = EMAILS[number - 1]
     name, address = SENDERS[sender]
-    received = night.start - timedelta(seconds=draw(3_600, 64_800, number, "received"))
+    received = night.start - timedelta(seconds=night.draw(3_600, 64_800, number, "received"))
     files = children_of("email", number, night)
     return {
         "index": number - 1,
@@ -257,22 +263,22 @@ def email_fields(number: int, night: Night) -> dict[str, Any]:
         "from": {"name": name or None, "address": address},
         "received_at": received.strftime("%Y-%m-%dT%H:%M:%SZ"),
         # Odd and far above 2 ** 53: a reader that goes through floats gets another message.
-        "message_id": 2**60 + 2 * draw(0, 10**15, number, "message_id") + 1,
-        "size": draw(900, 48_000, number, "size") + 250_000 * len(files),
+        "message_id": 2**60 + 2 * night.draw(0, 10**15, number, "message_id") + 1,
+        "size": night.draw(900, 48_000, number, "size") + 250_000 * len(files),
         "has_attachments": bool(files),
         "attachments": [identifier(*file) for file in files],
         "headers": HEADERS.get(sender, {}),
     }
 
 
-def attachment_fields(number: int, _: Night) -> dict[str, Any]:
+def attachment_fields(number: int, night: Night) -> dict[str, Any]:
     """Describe a file of a mail; its index counts within the mail."""
     file_name, email, pages = ATTACHMENTS[number - 1]
     return {
         "email": identifier("email", email),
         "index": [mail for _, mail, _ in ATTACHMENTS[: number - 1]].count(email),
         "file_name": file_name,
-        "bytes": draw(20_000, 400_000, file_name),
+        "bytes": night.draw(20_000, 400_000, file_name),
         "pages": pages,
     }
 
@@ -281,12 +287,12 @@ def invoice_fields(number: int, night: Night) -> dict[str, Any]:
     """Describe an invoice; its amounts are other ones every night."""
     attachment, sender = INVOICES[number - 1]
     goods = PRICES[number % 2 : 2 + number % 3]
-    quantities = [draw(1, 9, number, text, night.start.day) for text, _ in goods]
+    quantities = [night.draw(1, 9, number, text, night.start.day) for text, _ in goods]
     net = sum(quantity * price for quantity, (_, price) in zip(quantities, goods, strict=True))
     off_by = night.outcomes.get(identifier("invoice", number), DONE).off_by
     return {
         "attachment": identifier("attachment", attachment),
-        "number": f"2026-{draw(100, 999, number, 'number')}",
+        "number": f"2026-{night.draw(100, 999, number, 'number')}",
         "supplier": SENDERS[sender][0],
         "currency": "EUR",
         "lines": [
@@ -296,18 +302,18 @@ def invoice_fields(number: int, night: Night) -> dict[str, Any]:
         "net": hundredths(net),
         "tax": hundredths(net // 5),
         "total": hundredths(net + net // 5 + off_by),
-        "due": f"2026-12-{draw(1, 28, number, 'due'):02}",
+        "due": f"2026-12-{night.draw(1, 28, number, 'due'):02}",
         "paid": number % 4 == 0,
     }
 
 
-def email_results(number: int, outcome: Outcome) -> tuple[dict[str, Any], dict[str, Any]]:
+def email_results(number: int, outcome: Outcome, night: Night) -> tuple[dict[str, Any], dict[str, Any]]:
     """Work out what a mail is and where it goes."""
     _, sender, label = EMAILS[number - 1]
-    found: dict[str, Any] = {"label": label, "confidence": hundredths(draw(71, 100, number, "confidence"))}
+    found: dict[str, Any] = {"label": label, "confidence": hundredths(night.draw(71, 100, number, "confidence"))}
     if outcome.status != COMPLETE:
         return found, {}
-    found["priority"] = "high" if label == "complaint" else draw(1, 3, number, "priority")
+    found["priority"] = "high" if label == "complaint" else night.draw(1, 3, number, "priority")
     found |= {"is_customer": sender == "portal", "note": None}
     goes: dict[str, Any] = {"folder": FOLDERS.get(label, "Inbox/Done")}
     if label in {"complaint", "question"}:
@@ -316,7 +322,7 @@ def email_results(number: int, outcome: Outcome) -> tuple[dict[str, Any], dict[s
     return found, goes
 
 
-def attachment_results(number: int, outcome: Outcome) -> tuple[dict[str, Any], dict[str, Any]]:
+def attachment_results(number: int, outcome: Outcome, _: Night) -> tuple[dict[str, Any], dict[str, Any]]:
     """Work out what a file holds, and keep a copy of it."""
     if outcome.status != COMPLETE:
         return {"kind": "calendar"}, {}
@@ -325,7 +331,7 @@ def attachment_results(number: int, outcome: Outcome) -> tuple[dict[str, Any], d
     return {"kind": "invoice", "has_text": bool(number % 5), "invoices": found}, {"stored": stored}
 
 
-def invoice_results(number: int, _: Outcome) -> tuple[dict[str, Any], dict[str, Any]]:
+def invoice_results(number: int, _: Outcome, __: Night) -> tuple[dict[str, Any], dict[str, Any]]:
     """Book an invoice."""
     return {"checked": True}, {"ledger": {"account": 4400 + number % 2, "posted": True}}
 
@@ -363,7 +369,7 @@ class Engine:
 
     def play(self, night: Night) -> None:
         """Play one night: list the mails in one statement, then do one after the other."""
-        self.clock = night.start + timedelta(seconds=6, milliseconds=draw(0, 999, night.start.day))
+        self.clock = night.start + timedelta(seconds=6, milliseconds=night.draw(0, 999, night.start.day))
         emails = [("email", number) for number in range(1, night.found["email"] + 1)]
         with contextlib.suppress(StoppedError):
             self.work_on(emails, night)
@@ -375,11 +381,11 @@ class Engine:
         for record_type, number in records:
             record_id = identifier(record_type, number)
             outcome = night.outcomes.get(record_id, DONE)
-            self.begin(record_id, NODE_OF[record_type], outcome)
+            self.begin(record_id, NODE_OF[record_type], outcome, night)
             if outcome.status == COMPLETE:
                 self.work_on(children_of(record_type, number, night), night)
             if outcome.status != FAILED:
-                self.keep(record_id, *RESULTS_OF[record_type](number, outcome))
+                self.keep(record_id, *RESULTS_OF[record_type](number, outcome, night))
             self.end(record_id, NODE_OF[record_type], outcome)
 
     def discover(self, record_type: str, number: int, fields: dict[str, Any]) -> None:
@@ -401,13 +407,13 @@ class Engine:
         self.rows.setdefault(record_id, row)["data"] = data
         self.write(record_id, DISCOVERED)
 
-    def begin(self, record_id: str, node: str, outcome: Outcome) -> None:
+    def begin(self, record_id: str, node: str, outcome: Outcome, night: Night) -> None:
         """Claim a record and spend the time its work takes; raises StoppedError where the run ends."""
         self.write(record_id, PROCESSING)
         self.note(record_id, node, "claimed")
         if outcome.status == PROCESSING:
             raise StoppedError
-        seconds = draw(2_000, 14_000, record_id, self.clock.day) / 1000 + outcome.seconds
+        seconds = night.draw(2_000, 14_000, record_id, self.clock.day) / 1000 + outcome.seconds
         self.clock += timedelta(milliseconds=round(seconds * 1000))
 
     def keep(self, record_id: str, found: dict[str, Any], goes: dict[str, Any]) -> None:
@@ -482,12 +488,12 @@ ITERATIONS: Final = (
 )
 
 
-def node_results(rows: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def node_results(rows: dict[str, Row], in_hand: dict[str, Any]) -> dict[str, Any]:
     """Give what nodes wrote: their lists, their results, and the mail in hand when the run was stopped."""
     invoices = [row["status"] for row in rows.values() if row["record_type"] == "invoice"]
-    in_hand = rows["email_034"]["data"]["fields"]
+    last_night = [row for row in rows.values() if row["updated_at"] >= as_text(SECOND_NIGHT.start)]
     return {
-        "emails": [identifier("email", number) for number in range(1, SECOND_NIGHT.found["email"] + 1)],
+        "emails": [row["record_id"] for row in last_night if row["record_type"] == "email"],
         "node4": {"url": "https://mail.example.com/inbox", "http_status": 200, "seconds": 2.4},
         "node4.result": "inbox open",
         "node12.items": [{"page": 1, "emails": 20}, {"page": 2, "emails": 18}],
@@ -497,7 +503,7 @@ def node_results(rows: dict[str, dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def variables(rows: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+def variables(rows: dict[str, Row], in_hand: dict[str, Any]) -> list[Row]:
     """List all variables; the engine never moves their `updated_at`, only an edit by hand did."""
     set_up = as_text(FIRST_NIGHT.start - timedelta(minutes=5))
     edited = as_text(FIRST_NIGHT.start + timedelta(hours=6, minutes=41))
@@ -505,16 +511,57 @@ def variables(rows: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     cells: list[tuple[str, Any, str, str]] = [
         (key, value, set_up, edited if key in EDITED_BY_HAND else set_up) for key, value in SETTINGS.items()
     ]
-    cells += [(key, value, written, written) for key, value in node_results(rows).items()]
+    cells += [(key, value, written, written) for key, value in node_results(rows, in_hand).items()]
     for key, record_id, name in ITERATIONS:
+        if record_id not in rows:
+            continue
         time = rows[record_id]["data"]["history"][0]["time"]
         value = {"record_id": record_id, name: rows[record_id]["data"]["fields"][name]}
         cells.append((key, value, time, time))
     return [dict(zip(("key", "value", "created_at", "updated_at"), cell, strict=True)) for cell in cells]
 
 
-def make_workflow() -> dict[str, Any]:
-    """Play both nights.
+def play(seed: int | str, block: int) -> dict[str, Row]:
+    """Play both nights; a further block has the numbers after those of the block before."""
+    engine = Engine()
+    for night in (FIRST_NIGHT, SECOND_NIGHT):
+        engine.play(replace(night, seed=f"{seed}.{block}" if block else seed))
+
+    def further(name: re.Match[str]) -> str:
+        return f'"{identifier(name[1], int(name[2]) + block * FIRST_OF_BLOCK[name[1]])}"'
+
+    text = re.sub(r'"(email|attachment|invoice)_(\d{3})"', further, as_json([*engine.rows.values()]))
+    rows: list[Row] = json.loads(text)
+    return {row["record_id"]: row for row in rows}
+
+
+def choose(records: int, failed: int, seed: int) -> tuple[dict[str, Row], dict[str, Any]]:
+    """Play blocks until there are enough records of both kinds; give the first ones, and the mail in hand."""
+    if not 0 <= failed <= records:
+        raise ValueError(f"records={records}, failed={failed}: of so many records, at least 0 and at most all can fail")
+    played = play(seed, 0)
+    in_hand = played["email_034"]["data"]["fields"]
+    wanted = {True: failed, False: records - failed}
+    for block in itertools.count(1):
+        of_kind = {kind: [name for name, row in played.items() if (row["status"] == FAILED) is kind] for kind in wanted}
+        if all(len(of_kind[kind]) >= number for kind, number in wanted.items()):
+            break
+        played |= play(seed, block)
+    chosen = {name for kind, number in wanted.items() for name in of_kind[kind][:number]}
+    return {name: row for name, row in played.items() if name in chosen}, in_hand
+
+
+def make_workflow(records: int = 60, failed: int = 8, seed: int = SEED) -> dict[str, Any]:
+    """Play both nights, as often as it takes.
+
+    Parameters
+    ----------
+    records : int, default 60
+        How many records; the story has 60, of fewer the first ones are taken, and more are played with further numbers.
+    failed : int, default 8
+        How many of them failed.
+    seed : int, default 1
+        Of amounts, sizes and durations. What fails, and why, is the story.
 
     Returns
     -------
@@ -522,19 +569,24 @@ def make_workflow() -> dict[str, Any]:
         `workflow_id` (text), `variables`, `records` and `nodes` (lists of dicts, one per row of their table;
         times are UTC as text).
 
+    Raises
+    ------
+    ValueError
+        When more should fail than there are.
+
     Examples
     --------
     >>> workflow = make_workflow()
     >>> len(workflow["records"]), workflow["records"][0]["record_id"]
     (60, 'email_001')
+    >>> [row["status"] for row in make_workflow(records=3, failed=1)["records"]]
+    ['complete', 'complete', 'failed']
     """
-    engine = Engine()
-    engine.play(FIRST_NIGHT)
-    engine.play(SECOND_NIGHT)
+    rows, in_hand = choose(records, failed, seed)
     return {
         "workflow_id": "email-triage",
-        "variables": variables(engine.rows),
-        "records": list(engine.rows.values()),
+        "variables": variables(rows, in_hand),
+        "records": list(rows.values()),
         "nodes": [dict(zip(("position", "type", "alias", "config"), node, strict=True)) for node in NODES],
     }
 

@@ -29,6 +29,10 @@ def test_importing_the_toolkit_loads_nothing_heavy() -> None:
     assert not loaded.intersection(HEAVY)
 
 
+def test_the_plug_in_of_pytest_loads_nothing_heavy() -> None:
+    assert not loaded_by("import toolkit.testing").intersection(HEAVY)
+
+
 def test_catching_an_error_loads_nothing_heavy() -> None:
     assert not loaded_by("from toolkit import ToolkitError, RecordNotFound").intersection(HEAVY)
 

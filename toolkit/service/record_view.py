@@ -33,17 +33,10 @@ class RecordView:
         How often it was tried again.
     created_at, updated_at, processed_at : datetime or None
         In UTC.
-    begun_at : datetime or None
-        The first time in the history, else `created_at`: a row that is used again keeps the `created_at` of the first
-        run.
-    duration : timedelta or None
-        From `begun_at` to `processed_at`; None for an open record, and where `processed_at` is of a former run.
     error : str or None
         The error message; on a record that did not fail, it is left from a former run.
     cause, signature : str or None
         The id and the signature of what went wrong, as `failures` has them; None for a record that did not fail.
-    sibling_count : int
-        Records that failed for the same cause, this one not counted.
     raw : JSON value
         The whole document: keys in the order of the database, integers with every digit.
     history : pandas.DataFrame
@@ -154,14 +147,14 @@ class RecordView:
 
     @property
     def begun_at(self) -> dt.datetime | None:
-        """When the work on it began, as far as one can tell."""
+        """When work on it began: the first time in the history, else `created_at`, which may be of a former run."""
         times = self.history["time"].dropna()
         begun: dt.datetime | None = times.iloc[0].to_pydatetime() if len(times) else self.created_at
         return begun
 
     @property
     def duration(self) -> dt.timedelta | None:
-        """How long the work took; None where the times do not tell."""
+        """From `begun_at` to `processed_at`; None for an open record, and where `processed_at` is of a former run."""
         begun = self.begun_at
         if begun is None or self.processed_at is None or self.status in _OPEN or self.processed_at < begun:
             return None
