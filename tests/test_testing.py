@@ -25,9 +25,11 @@ def ran(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
     return pytester.runpytest_subprocess("-p", "toolkit.testing", "-p", "no:cacheprovider", "-W", "error", *arguments)
 
 
-def test_the_example_project_passes(pytester: pytest.Pytester) -> None:
+def test_the_example_project_and_the_test_in_the_document_pass(pytester: pytest.Pytester) -> None:
     shutil.copytree(EXAMPLE, pytester.path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
-    ran(pytester).assert_outcomes(passed=5)
+    text = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
+    pytester.makepyfile(test_document=text.partition("```python")[2].partition("```")[0])
+    ran(pytester).assert_outcomes(passed=6)
 
 
 def test_a_run_that_is_not_as_expected_is_told_with_its_causes(pytester: pytest.Pytester) -> None:
