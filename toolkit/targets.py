@@ -17,7 +17,7 @@ from toolkit.errors import ConnectionFailed, DatabaseNotFound, DataWarning, Inva
 from toolkit.profiles import Profile, find_profile, near_profiles
 from toolkit.storage.archive import ArchiveStorage
 from toolkit.storage.arrow import ArrowSource
-from toolkit.storage.database import SETTINGS, Database
+from toolkit.storage.database import A_SNAPSHOT, SETTINGS, Database
 from toolkit.storage.dialects import DIALECTS
 from toolkit.storage.tables import RECORDS, VARIABLES, found_tables, own_tables
 from toolkit.storage.translation import translate
@@ -34,7 +34,9 @@ BUSY_TIMEOUT: Final = 60
 CONNECT_TIMEOUT: Final = 10
 """Seconds to wait for a PostgreSQL server."""
 
-_SUFFIXES: Final = (".db", ".sqlite", ".sqlite3")
+SUFFIXES: Final = (".db", ".sqlite", ".sqlite3")
+"""How the name of a database file ends."""
+
 _FORMS: Final = (
     "a URL such as 'postgresql://user@host/database', a path ending in .db or .sqlite, ':memory:', the name of a "
     "profile, or an SQLAlchemy Engine"
@@ -79,7 +81,7 @@ def open_database(
     target : str, path or sqlalchemy.Engine, optional
         Where the tables are.
     read_only : bool, optional
-        Refuse every write.
+        Refuse every write; when left out, only those to a snapshot.
     create : bool, optional
         Make what is missing.
 
@@ -98,16 +100,25 @@ def open_database(
     why = _read_only_reason(read_only, profile)
     if why and create:
         raise InvalidOption(f"create=True needs to write, and {why} asked for read-only")
-    database = _database(DEFAULT_FILE if given is None else given, why, create=creates and not why)
+    wanted = DEFAULT_FILE if given is None else given
+    database = _opened(wanted, why, profile, create=creates and not why)
+    if database.tables.snapshot is not None and read_only is None and not why and not isinstance(wanted, sa.Engine):
+        database.close()
+        database = _opened(wanted, A_SNAPSHOT, profile, create=False)
+    if database.whereabouts.row_security:
+        warn_of_row_security(database.whereabouts.role)
+    return database
+
+
+def _opened(target: Any, why: str | None, profile: Profile | None, *, create: bool) -> Database:
+    database = _database(target, why, create=create)
     database.actor = actor()
     database.profile = profile
     try:
-        _prepare(database, create=creates and not why)
+        _prepare(database, create=create)
     except BaseException:
         database.close()
         raise
-    if database.whereabouts.row_security:
-        warn_of_row_security(database.whereabouts.role)
     return database
 
 
@@ -129,7 +140,7 @@ def warn_of_row_security(role: str | None) -> None:
 
 def _profile(given: object) -> Profile | None:
     """Return the profile that a plain word names; it holds no password."""
-    if not isinstance(given, str) or not _PROFILE.fullmatch(given) or given.endswith(_SUFFIXES):
+    if not isinstance(given, str) or not _PROFILE.fullmatch(given) or given.endswith(SUFFIXES):
         return None
     profile = find_profile(given)
     if profile is not None and _has_password(profile.url):
@@ -190,7 +201,7 @@ def _unknown_scheme(scheme: str) -> str:
 def _path(text: str) -> Path:
     if _LIKE_A_SECRET.search(text):
         raise TargetError(f"this is no URL the toolkit understands, nor a path; give {_FORMS}")
-    if not text.endswith(_SUFFIXES) and not (text and Path(text).is_dir()):
+    if not text.endswith(SUFFIXES) and not (text and Path(text).is_dir()):
         raise TargetError(f"{text!r} is not understood; give {_FORMS}{near_profiles(text)}")
     return Path(text)
 

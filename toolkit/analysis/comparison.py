@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
-from toolkit.analysis.cells import differ
 from toolkit.analysis.common import (
     CREATED_AT,
     DURATION,
@@ -147,7 +146,7 @@ def compare(
         The variables of both, with at least `key` and `value`.
     digests : (DataFrame, DataFrame), optional
         For columns with hidden cells, that of `on` among them: the same columns with a digest of each real value in
-        place of it, one row per record in the same order. Both made with one key.
+        place of it, one row per record in the same order; missing where it is not known. Both made with one key.
     variable_digests : (DataFrame, DataFrame), optional
         Likewise for variables, in the column `value`, and in `key` where keys are hidden.
     ignore : iterable of str, default ()
@@ -303,8 +302,9 @@ def _variables(
         return pd.DataFrame(columns=list(dtypes)).astype(dtypes)
     matched = match(*variables, "key", digests)
     old, new = matched.rows(*variables)
-    by_digest = None if digests is None else differ(*(each["value"] for each in matched.rows(*digests)))
-    unequal, open_ = unlike(old["value"], new["value"], by_digest)
+    both = None if digests is None else matched.rows(*digests)
+    of_values = None if both is None else (both[0]["value"], both[1]["value"])
+    unequal, open_ = unlike(old["value"], new["value"], of_values)
     parts = [
         _variable_rows(new["key"], old["value"], new["value"], np.flatnonzero(unequal), "changed"),
         _variable_rows(new["key"], old["value"], new["value"], np.flatnonzero(open_), "not compared"),

@@ -85,22 +85,24 @@ class Content:
             if name not in _NOT_CONTENT and name != on and not ignored:
                 yield name
 
-    def _differing(self, path: str) -> NDArray[np.bool_] | None:
+    def _differing(self, path: str) -> tuple[pd.Series[Any], pd.Series[Any]] | None:
         if self.digests is None or not all(path in each.columns for each in self.digests):
             return None
-        return differ(*(each[path] for each in self.matched.rows(*self.digests)))
+        former, present = self.matched.rows(*self.digests)
+        return former[path], present[path]
 
 
 def unlike(
-    before: pd.Series[Any], after: pd.Series[Any], by_digest: NDArray[np.bool_] | None
+    before: pd.Series[Any], after: pd.Series[Any], digests: tuple[pd.Series[Any], pd.Series[Any]] | None
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Tell where values differ, and where a mask leaves that open."""
     unequal = differ(before, after)
     hidden = (masked(before) | masked(after)) & (before.notna() & after.notna()).to_numpy(dtype=bool)
     if not hidden.any():
         return unequal, hidden
-    if by_digest is not None:
-        return np.where(hidden, by_digest, unequal), np.zeros(len(hidden), dtype=bool)
+    if digests is not None:
+        known = (digests[0].notna() & digests[1].notna()).to_numpy(dtype=bool)
+        unequal, hidden = np.where(hidden, differ(*digests), unequal), hidden & ~known
     return unequal & ~hidden, hidden
 
 

@@ -47,6 +47,8 @@ class Difference(NamedTuple):
     path: tuple[str | int, ...]
     value: Any
     mask: Any
+    is_name: bool = False
+    """Whether it is the last name of the path that was replaced, and not what lies there."""
 
 
 KNOWN: Final = "a secret that is known"
@@ -96,7 +98,7 @@ def locate(policy: MaskingPolicy, text: str) -> list[Place]:
     return sorted(found) or [Place(0, len(text), "a secret", text)]
 
 
-def differences(value: Any, mask: Any) -> Iterator[Difference]:
+def differences(value: Any, mask: Any, *, whole: bool = False) -> Iterator[Difference]:
     """Give what a mask replaced, in the order of the value.
 
     Parameters
@@ -105,11 +107,13 @@ def differences(value: Any, mask: Any) -> Iterator[Difference]:
         As JSON has them.
     mask : Any
         What a policy made of it: parts that it left alone are the same objects.
+    whole : bool, default False
+        Give whole paths, by which one finds the place again; else the last names and numbers, as they are told.
 
     Yields
     ------
     Difference
-        Its path holds the last names and numbers, names as the mask shows them.
+        Names in its path are as the mask shows them.
 
     Examples
     --------
@@ -123,13 +127,14 @@ def differences(value: Any, mask: Any) -> Iterator[Difference]:
         here = todo.pop()
         if here.value is here.mask:
             continue
-        below = tuple(here.path[1 - _KEPT :])
+        below = here.path if whole else tuple(here.path[1 - _KEPT :])
         if isinstance(here.value, dict) and isinstance(here.mask, dict):
             pairs = list(zip(here.value.items(), here.mask.items(), strict=True))
             for (key, part), (shown, masked) in reversed(pairs):
-                todo.append(Difference((*below, str(shown)[:_LONGEST]), part, masked))
+                path = (*below, str(shown) if whole else str(shown)[:_LONGEST])
+                todo.append(Difference(path, part, masked))
                 if key != shown:
-                    todo.append(Difference((*below, str(shown)[:_LONGEST]), key, HIDDEN))
+                    todo.append(Difference(path, key, HIDDEN, is_name=True))
         elif isinstance(here.value, list) and isinstance(here.mask, list):
             parts = list(enumerate(zip(here.value, here.mask, strict=True)))
             todo += [Difference((*below, index), part, masked) for index, (part, masked) in reversed(parts)]

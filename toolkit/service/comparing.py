@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
+from contextlib import ExitStack
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from toolkit import columns, frames
 from toolkit.errors import WorkflowNotFound
-from toolkit.masking import EVERYTHING
+from toolkit.masking import EVERYTHING, HIDDEN
 from toolkit.model import RecordFilter
 from toolkit.service.base import of_workflows
 from toolkit.service.record_reads import RecordReadCalls
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from toolkit.analysis import CauseRules, RunDiff
+    from toolkit.service.workflow import Workflow
     from toolkit.storage.base import WorkflowId
     from toolkit.times import TimeLike
 
@@ -88,7 +90,7 @@ class CompareCalls(VariableCalls, RecordReadCalls):
     def compare(
         self,
         workflow_id: WorkflowId,
-        other: WorkflowId,
+        other: WorkflowId | Workflow,
         on: str = _RECORD_ID,
         *,
         ignore: Iterable[str] = (),
@@ -99,15 +101,17 @@ class CompareCalls(VariableCalls, RecordReadCalls):
     ) -> RunDiff:
         """Compare a run with a later one.
 
-        Both are read in one snapshot. Whether a hidden value is another one is decided on digests of the real values,
-        made with a key that lasts for this comparison only; what is shown stays hidden.
+        Both are read in one snapshot, or each in one of its own where they are in two databases. Whether a hidden
+        value is another one is decided on digests of the real values, made with a key that lasts for this comparison
+        only; what is shown stays hidden. Where a mask is all that is stored, as in a file of `snapshot`, nobody knows,
+        and the pair is not compared.
 
         Parameters
         ----------
         workflow_id : str
             The former run.
         other : str or Workflow
-            The later run.
+            The later run; a `Workflow` may be one of another service, such as that of a snapshot.
         on : str, default "record_id"
             The record column or path that says which records are the same thing.
         ignore : iterable of str, default ()
@@ -149,29 +153,32 @@ class CompareCalls(VariableCalls, RecordReadCalls):
         """
         from toolkit import analysis  # noqa: PLC0415 - loaded for those who compare
 
-        names = self._one(workflow_id, "compare"), self._one(getattr(other, "id", other), "compare")
+        there: CompareCalls = getattr(other, "service", self)
+        sides = _Side(self, self._one(workflow_id, "compare")), _Side(there, self._one(_id(other), "compare"))
         key = secrets.token_bytes(32)
-        with self.database.read():
-            for name in names:
-                self._must_exist(name)
-            records = self.query_records(literally(names[0])), self.query_records(literally(names[1]))
+        with ExitStack() as stack:
+            for service in dict.fromkeys((self, there)):
+                stack.enter_context(service.database.read())
+            for side in sides:
+                side.service._must_exist(side.name)  # noqa: SLF001 - of this class
+            records = sides[0].records(), sides[1].records()
             hidden = _hidden_columns(records)
-            digests = tuple(self._digests(name, hidden, key) for name in names)
-            variables = self.get_all_variables(literally(names[0])), self.get_all_variables(literally(names[1]))
-            of_variables = tuple(self._variable_digests(name, key) for name in names)
+            digests = sides[0].digests(hidden, key), sides[1].digests(hidden, key)
+            variables = sides[0].variables(), sides[1].variables()
+            of_variables = sides[0].variable_digests(key), sides[1].variable_digests(key)
         found = analysis.compare(
             *records,
             on,
             variables=variables,
-            digests=(digests[0], digests[1]),
-            variable_digests=(of_variables[0], of_variables[1]),
+            digests=digests,
+            variable_digests=of_variables,
             ignore=ignore,
             ratio=ratio,
             at_least=at_least,
             rules=rules,
             limit=limit,
         )
-        former, later = map(self.masking.mask_text, names)
+        former, later = (side.service.masking.mask_text(side.name) for side in sides)
         return dataclasses.replace(found, names=(former, later))
 
     def _must_exist(self, name: str) -> None:
@@ -198,6 +205,31 @@ class CompareCalls(VariableCalls, RecordReadCalls):
         return real[["key"]].assign(key=_digest(real[["key"]], key), value=_digest(real[["value"]], key))
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Side:
+    """One of two runs, and where it is."""
+
+    service: CompareCalls
+    name: str
+
+    def records(self) -> pd.DataFrame:
+        return self.service.query_records(literally(self.name))
+
+    def variables(self) -> pd.DataFrame:
+        return self.service.get_all_variables(literally(self.name))
+
+    def digests(self, hidden: Sequence[str], key: bytes) -> pd.DataFrame:
+        return self.service._digests(self.name, hidden, key)  # noqa: SLF001 - of this module
+
+    def variable_digests(self, key: bytes) -> pd.DataFrame:
+        return self.service._variable_digests(self.name, key)  # noqa: SLF001 - likewise
+
+
+def _id(other: Any) -> WorkflowId:
+    found: WorkflowId = getattr(other, "id", other)
+    return found
+
+
 def _hidden_columns(both: Iterable[pd.DataFrame]) -> list[str]:
     from toolkit.analysis import masked  # noqa: PLC0415 - loaded for those who compare
 
@@ -211,7 +243,7 @@ def _below(records: pd.DataFrame, path: str) -> pd.DataFrame:
 
 
 def _digest(values: pd.DataFrame, key: bytes) -> pd.Series[str]:
-    """Digest each row of some columns; missing where all are."""
+    """Digest each row of some columns; missing where all are, and where a mask is all there is."""
     import pandas as pd  # noqa: PLC0415 - not needed until a call needs it
 
     from toolkit.analysis import canonical  # noqa: PLC0415 - loaded for those who compare
@@ -221,7 +253,7 @@ def _digest(values: pd.DataFrame, key: bytes) -> pd.Series[str]:
         cells = values[name].reset_index(drop=True).astype("object")
         there = cells.notna()
         texts[there] = texts[there] + f"{name}=" + cells[there].map(canonical) + "\n"
-    digests = {text: _keyed(text, key) for text in texts.unique() if text}
+    digests = {text: _keyed(text, key) for text in texts.unique() if text and HIDDEN not in text}
     return texts.map(digests).astype("str")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import uuid
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
@@ -16,11 +15,12 @@ from toolkit.service.checking import CheckingCalls
 from toolkit.service.comparing import CompareCalls
 from toolkit.service.overview import masked_overview
 from toolkit.service.record_iteration import IterationCalls
+from toolkit.service.snapshots import SnapshotCalls
 from toolkit.service.telling import hushed
 from toolkit.storage import rows
 from toolkit.storage.archive import Removal
 from toolkit.storage.base import encode_for_writing
-from toolkit.storage.tables import workflow_names
+from toolkit.storage.tables import workflow_uuid, workflows_named
 from toolkit.storage.variables import check_key
 
 if TYPE_CHECKING:
@@ -36,11 +36,8 @@ if TYPE_CHECKING:
 RUN_VARIABLE: Final = "run"
 """The variable that every imported run has, and by which a run is known to be one."""
 
-_RUNS: Final = uuid.UUID("6f6f0e5c-6b0f-5d3c-9f0c-2b9a4c1d7e11")
-"""Names the runs in a database whose workflow ids are uuids: the same run has the same id everywhere."""
 
-
-class RunCalls(IterationCalls, CheckingCalls, CompareCalls):
+class RunCalls(IterationCalls, CheckingCalls, CompareCalls, SnapshotCalls):
     """Test runs in."""
 
     def import_junit(
@@ -254,8 +251,7 @@ class RunCalls(IterationCalls, CheckingCalls, CompareCalls):
         tables = self.database.tables
         if not tables.workflow_ids_are_uuids:
             return self.records.workflow_id(name)
-        known = workflow_names(connection, tables)
-        named = [workflow_id for workflow_id, title in known.items() if name in (workflow_id, title)]
+        named = workflows_named(connection, tables, name)
         if len(named) == 1:
             return named[0]
         if named or not create or tables.workflows is None:
@@ -264,7 +260,7 @@ class RunCalls(IterationCalls, CheckingCalls, CompareCalls):
                 f"{problem} named {name!r}; workflow ids are uuids here, so give run= the id of one, or "
                 "create_workflow=True to make one"
             )
-        made = str(uuid.uuid5(_RUNS, name))
+        made = workflow_uuid(name)
         connection.execute(sa.insert(tables.workflows).values(id=made, name=name))
         return made
 

@@ -14,6 +14,7 @@ from toolkit.service.keyed import RecordRows, VariableRows, keyed
 from toolkit.service.record_iteration import IterationCalls
 from toolkit.service.records import RecordCalls
 from toolkit.service.reporting import ReportCalls
+from toolkit.service.snapshots import SnapshotCalls
 from toolkit.service.variables import VariableCalls
 from toolkit.service.viewing import ViewCalls
 from toolkit.storage.base import literally
@@ -103,6 +104,7 @@ class Workflow:
     plan_clear = bound(CombinedCalls.plan_clear)
     plan_update = bound(CombinedCalls.plan_update)
     undo = bound(CombinedCalls.undo_last)
+    snapshot = bound(SnapshotCalls.snapshot)
 
     def __repr__(self) -> str:
         return f"Workflow({self.stats()})"

@@ -122,11 +122,24 @@ def make_file(path: Path) -> None:
     # With its rights from the first moment: SQLite gives its journals the same.
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     path.chmod(0o600)
-    if any((folder / ".git").exists() for folder in path.parents):
+    warn_in_work_tree("archive", path)
+
+
+def warn_in_work_tree(what: str, path: Path) -> None:
+    """Say when a file with secrets lies where it could be shared by mistake.
+
+    Parameters
+    ----------
+    what : str
+        What the file is.
+    path : pathlib.Path
+        Where it is.
+    """
+    if any((folder / ".git").exists() for folder in path.absolute().parents):
         warnings.warn(
-            f"the archive {path} lies in a git work tree, and keeps whole rows, secrets included: have git ignore it",
+            f"the {what} {path} lies in a git work tree, and keeps whole rows, secrets included: have git ignore it",
             DataWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
 
 

@@ -15,7 +15,7 @@ from toolkit.errors import StalePlan
 from toolkit.storage import bulk
 from toolkit.storage.archive_file import PENDING_CHANGES, PLACE, TAKEN, TRANSACTION, UNDONE, pending_of
 from toolkit.storage.archive_tables import WRITTEN
-from toolkit.storage.tables import CHANGE_ID, names
+from toolkit.storage.tables import CHANGE_ID, names, server_types
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,23 +26,6 @@ TEMPORARY: Final = "pg_temp"
 """The schema of tables that are gone with their session."""
 
 _ROWS_AT_ONCE: Final = 10_000
-
-_TYPES: Final = sa.text(
-    "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute "
-    "WHERE attrelid = to_regclass(:name) AND attnum > 0 AND NOT attisdropped"
-)
-
-
-class _Named(sa.types.UserDefinedType[Any]):
-    """A type by the name that the server gives it."""
-
-    cache_ok = True
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def get_col_spec(self, **_: Any) -> str:
-        return self.name
 
 
 def temporary(name: str, like: sa.Table) -> sa.Table:
@@ -143,12 +126,11 @@ class Aside:
 
     def _inserting(self, made: sa.Table, listed: Sequence[str]) -> sa.Insert:
         """Write rows that come as one array of texts for each column."""
-        name = self._connection.dialect.identifier_preparer.format_table(made)
-        types = {row[0]: row[1] for row in self._connection.execute(_TYPES, {"name": name})}
+        types = server_types(self._connection, made)
         keys = [f"c{at}" for at in range(len(listed))]
         arrays = [sa.cast(sa.bindparam(key), postgresql.ARRAY(sa.Text)) for key in keys]
         given = sa.func.unnest(*arrays).table_valued(*(sa.column(key, sa.Text) for key in keys)).render_derived()
-        cast = [sa.cast(given.c[key], _Named(types[column])) for key, column in zip(keys, listed, strict=True)]
+        cast = [sa.cast(given.c[key], types[column]) for key, column in zip(keys, listed, strict=True)]
         return sa.insert(made).from_select(list(listed), sa.select(*cast))
 
     def write_down(self, entry: Mapping[str, Any]) -> None:

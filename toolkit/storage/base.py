@@ -156,6 +156,12 @@ class BaseStorage(ABC):
         with self.database.read() as connection:
             return connection.scalar(sa.select(1).where(mine).limit(1)) is not None
 
+    def number(self, workflow_id: WorkflowId) -> int:
+        """Count the rows of one workflow."""
+        with self.database.read() as connection:
+            mine = sa.select(sa.func.count()).select_from(self.table).where(self.in_workflow(workflow_id))
+            return connection.scalar(mine) or 0
+
     def workflow_ids(self) -> set[str]:
         """Return the ids of the workflows that have a row here."""
         column = sa.cast(self.table.c.workflow_id, sa.Text)

@@ -101,6 +101,39 @@ def fetching(connection: sa.Connection, statement: sa.Select[Any], order: Order)
         yield _typed(pa.Table.from_batches([_batch(rows, stored)], stored), order)
 
 
+def fetched(connection: sa.Connection, statement: sa.Select[Any]) -> Iterator[Sequence[Sequence[Any]]]:
+    """Run a SELECT on SQLite, and give its rows some thousand at a time, as the driver has them.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        In a transaction that stays open meanwhile.
+    statement : sqlalchemy.Select
+        Of any columns.
+
+    Returns
+    -------
+    iterator of sequence of tuple
+    """
+    return _fetched(connection.execute(statement))
+
+
+def is_ordinary_time(texts: pa.Array) -> pa.Array:
+    """Tell which texts are times in the forms that SQLite and PostgreSQL write, and that Arrow reads.
+
+    Parameters
+    ----------
+    texts : pyarrow.Array
+        Of type `string`.
+
+    Returns
+    -------
+    pyarrow.Array
+        Of type `bool`; null where there is none.
+    """
+    return pc.match_substring_regex(texts, _ONE_FORM)
+
+
 def _fetched(result: sa.CursorResult[Any]) -> Iterator[Sequence[Sequence[Any]]]:
     """Return rows as the driver gives them: SQLAlchemy's own row objects cost as much as all the rest."""
     cursor: Any = result.cursor
@@ -206,7 +239,7 @@ def _possible(numbers: pa.Array, name: str) -> pa.Array:
 
 def _times(texts: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
     """Read times; the forms that SQLite and PostgreSQL write take the fast way."""
-    ordinary = pc.all(pc.match_substring_regex(texts, _ONE_FORM)).as_py()
+    ordinary = pc.all(is_ordinary_time(texts)).as_py()
     if ordinary is not False:
         return texts.cast(_time_type())
     values = [None if text is None else _time(text) for text in texts.to_pylist()]

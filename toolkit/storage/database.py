@@ -48,6 +48,12 @@ SETTINGS: Final = {
 _SETTINGS: Final = "; ".join(f"SET LOCAL {name} = '{value}'" for name, value in SETTINGS.items())
 
 
+A_SNAPSHOT: Final = "being a snapshot"
+"""Why a file is read-only about which nobody said anything."""
+
+OPEN_FOR_WRITING: Final = "connect(…, read_only=False) opens it for writing"
+
+
 class Running(NamedTuple):
     """The transaction that a thread is in."""
 
@@ -208,6 +214,7 @@ class Database:
         """
         where = self.whereabouts
         parts = [self.place.replace(where.product.partition(" ")[0], where.product, 1)]
+        parts += [str(self.tables.snapshot)] if self.tables.snapshot else []
         parts += [f"role {where.role}"] if where.role else []
         parts += [f"read-only ({lock})"] if (lock := self._lock()) else []
         parts += ["row security active"] if where.row_security else []
@@ -228,7 +235,8 @@ class Database:
             When the connection is read-only.
         """
         if self.read_only:
-            raise ReadOnly(f"this connection is read-only: {self.read_only} asked for it")
+            advice = f"; {OPEN_FOR_WRITING}" if self.read_only == A_SNAPSHOT else ""
+            raise ReadOnly(f"this connection is read-only: {self.read_only} asked for it{advice}")
 
     @contextmanager
     def _transaction(self, *, write: bool, joined: bool = True) -> Iterator[sa.Connection]:

@@ -275,16 +275,16 @@ def _text_array(values: Sequence[str]) -> sa.Cast[Any]:
 def _json_type_of(column: sa.Column[Any]) -> sa.types.TypeEngine[Any]:
     # SQLAlchemy's own JSON types would encode the text a second time.
     return (
-        _Plain("JSON")
+        Named("JSON")
         if isinstance(column.type, postgresql.JSON) and not isinstance(column.type, postgresql.JSONB)
-        else _Plain("JSONB")
+        else Named("JSONB")
         if isinstance(column.type, postgresql.JSONB)
         else sa.Text()
     )
 
 
-class _Plain(sa.types.UserDefinedType[str]):
-    """A type that is named in a CAST and leaves its value alone."""
+class Named(sa.types.UserDefinedType[Any]):
+    """A type by the name that the server gives it: named in a CAST, it leaves its value alone."""
 
     cache_ok = True
 
@@ -292,6 +292,7 @@ class _Plain(sa.types.UserDefinedType[str]):
         self.name = name
 
     def get_col_spec(self, **_: Any) -> str:
+        """Name the type."""
         return self.name
 
 

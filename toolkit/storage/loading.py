@@ -32,7 +32,8 @@ KEPT: Final = ("error_message", "retry_count", "created_at", "processed_at")
 
 _STAMPED: Final = ("created_at", "updated_at")
 _MOST_TOGETHER: Final = 2_000
-_WRITTEN_TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
+WRITTEN_TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
+"""The one form of times in SQLite, for Arrow."""
 
 
 def complete(batches: Iterable[pa.RecordBatch], workflow_id: str, now: str) -> Iterator[pa.RecordBatch]:
@@ -190,12 +191,43 @@ def execute_many(
     stamped = {name: sa.bindparam(f"_{name}", type_=sa.Text) for name in _STAMPED}
     compiled = statement.values(stamped).compile(dialect=connection.dialect)
     names, values = compiled.positiontup, {**compiled.params, **constants}
-    driver: Any = connection.connection.dbapi_connection
     lists = ([_values(batch, name, values) for name in names] for batch in batches)
-    with trace.beside(connection.engine, compiled.string) as noted, closing(driver.cursor()) as cursor:
+    return _run(connection, compiled.string, len(names), lists)
+
+
+def insert_columns(
+    connection: sa.Connection, table: sa.Table, names: Sequence[str], parts: Iterable[Sequence[list[Any]]]
+) -> int:
+    """Insert a stream of rows on SQLite as they come, none of which is kept.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        In a transaction that writes.
+    table : sqlalchemy.Table
+        Of any kind.
+    names : sequence of str
+        Its columns.
+    parts : iterable of sequence of list
+        Of some rows each: one list for each of the columns, of what SQLite keeps as it is.
+
+    Returns
+    -------
+    int
+        Number of rows.
+    """
+    parameters: dict[str, Any] = {name: sa.bindparam(f"p{place}") for place, name in enumerate(names)}
+    compiled = sa.insert(table).values(parameters).compile(dialect=connection.dialect)
+    order = [int(name[1:]) for name in compiled.positiontup or ()]
+    return _run(connection, compiled.string, len(order), ([part[place] for place in order] for part in parts))
+
+
+def _run(connection: sa.Connection, text: str, width: int, lists: Iterable[Sequence[list[Any]]]) -> int:
+    driver: Any = connection.connection.dbapi_connection
+    with trace.beside(connection.engine, text) as noted, closing(driver.cursor()) as cursor:
         try:
-            together = _Together.of(compiled.string, len(names), driver)
-            noted.rows = together.run(cursor, lists) if together else _one_by_one(cursor, compiled.string, lists)
+            together = _Together.of(text, width, driver)
+            noted.rows = together.run(cursor, lists) if together else _one_by_one(cursor, text, lists)
         except sqlite3.Error as error:
             raise from_sqlite(error) from None
     return noted.rows
@@ -266,6 +298,6 @@ def _values(batch: pa.RecordBatch, name: str, constants: Mapping[str, Any]) -> l
     if column.null_count == len(column):
         return [constants.get(name)] * len(batch)
     if pa.types.is_timestamp(column.type):
-        column = pc.strftime(column, _WRITTEN_TIME)
+        column = pc.strftime(column, WRITTEN_TIME)
     values: list[Any] = (column.fill_null(constants[name]) if name in constants else column).to_pylist()
     return values

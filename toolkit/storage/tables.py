@@ -11,6 +11,7 @@ An existing database is taken as it is: only the columns below are required, oth
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +20,7 @@ from sqlalchemy.dialects import postgresql
 
 from toolkit import columns
 from toolkit.errors import SchemaMismatch
+from toolkit.storage.dialects import Named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -38,6 +40,15 @@ CHANGE_ID: Final = "change_id"
 
 SCHEMA_VERSION: Final = 1
 """Of the toolkit's own tables; a newer one is refused."""
+
+SNAPSHOT: Final = "toolkit_snapshot"
+"""The table by which a file is known to be a snapshot: one row that says of what, when, by whom and how."""
+
+HIDDEN_PLACES: Final = "toolkit_hidden"
+"""The table of a snapshot that lists the places in which a mask stands for a value."""
+
+SNAPSHOT_VERSION: Final = 1
+"""Of these two; a newer one is refused."""
 
 TYPE_LIMIT: Final = 50
 """Characters of `record_type` and `status`."""
@@ -63,6 +74,8 @@ class Tables:
         The engine's own, where they are.
     archive : Archive or None
         Where removed rows are kept; None where nobody has set one up.
+    snapshot : Taken or None
+        What the database is a snapshot of; None when it is none.
     """
 
     variables: sa.Table
@@ -70,11 +83,56 @@ class Tables:
     workflows: sa.Table | None = None
     nodes: sa.Table | None = None
     archive: Archive | None = None
+    snapshot: Taken | None = None
 
     @property
     def workflow_ids_are_uuids(self) -> bool:
         """Whether a workflow's id must be a uuid."""
         return isinstance(self.records.c.workflow_id.type, sa.Uuid)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a snapshot says of itself.
+
+    Attributes
+    ----------
+    version : int
+        Of the form of the file.
+    workflow_id : str
+        Of the workflow, as its rows have it.
+    name : str or None
+        Of the workflow, where the source had names.
+    place : str
+        Where it was taken, without a password.
+    server : str
+        What runs there, such as `PostgreSQL 18`.
+    toolkit, schema : str
+        Versions of the toolkit, and of its tables.
+    taken_at : str
+        The source's time, in the form of the toolkit.
+    taken_by : str
+        Who took it.
+    revealed : bool
+        Whether it holds secrets.
+    """
+
+    version: int
+    workflow_id: str
+    name: str | None
+    place: str
+    server: str
+    toolkit: str
+    schema: str
+    taken_at: str
+    taken_by: str
+    revealed: bool
+
+    def __str__(self) -> str:
+        moment = self.taken_at[:16].replace("T", " ")
+        secrets = "secrets included" if self.revealed else "secrets left out"
+        of = self.workflow_id if self.name in (None, self.workflow_id) else f"{self.workflow_id} ({self.name})"
+        return f"snapshot of workflow {of} from {self.place}, taken {moment} UTC by {self.taken_by}, {secrets}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +232,27 @@ def version_table(dialect: Dialect) -> sa.Table:
     return sa.Table(name, sa.MetaData(), sa.Column("version", sa.Integer, nullable=False), schema=schema)
 
 
+def snapshot_tables() -> tuple[sa.Table, sa.Table]:
+    """Return the two tables that make a file a snapshot: what it is, and the places that are hidden in it."""
+    metadata = sa.MetaData()
+    texts = ("workflow_id", "name", "place", "server", "toolkit", "schema", "taken_at", "taken_by")
+    taken = sa.Table(
+        SNAPSHOT,
+        metadata,
+        sa.Column("version", sa.Integer, nullable=False),
+        *(sa.Column(name, sa.Text, nullable=name == "name") for name in texts),
+        sa.Column("revealed", sa.Boolean, nullable=False),
+    )
+    hidden = sa.Table(
+        HIDDEN_PLACES,
+        metadata,
+        # The place is JSON: the column, and below it the keys and the numbers on the way. The path is for people.
+        *(sa.Column(name, sa.Text, nullable=False) for name in ("table_name", "id", "path", "place")),
+    )
+    sa.Index("toolkit_hidden_rows", hidden.c.table_name, hidden.c.id)
+    return taken, hidden
+
+
 def found_tables(connection: sa.Connection, dialect: Dialect) -> Tables:
     """Look at the tables of a database that exists.
 
@@ -193,13 +272,31 @@ def found_tables(connection: sa.Connection, dialect: Dialect) -> Tables:
     SchemaMismatch
         When a table or a column is missing, naming it and saying what to do.
     """
+    snapshot = _find_snapshot(connection, dialect)
     found = {name: _find(connection, dialect, name) for name in (VARIABLES, RECORDS, WORKFLOWS, NODES)}
     variables, records = found[VARIABLES], found[RECORDS]
     if variables is None or records is None:
         missing = [name for name in (VARIABLES, RECORDS) if found[name] is None]
         advice = "connect(…, create=True) makes both" if len(missing) == 2 else "is this the right database?"  # noqa: PLR2004
         raise SchemaMismatch(f"there is no table {' and no table '.join(missing)} here; {advice}")
-    return Tables(variables, records, found[WORKFLOWS], found[NODES], _find_archive(connection, dialect))
+    archive = _find_archive(connection, dialect)
+    return Tables(variables, records, found[WORKFLOWS], found[NODES], archive, snapshot)
+
+
+def _find_snapshot(connection: sa.Connection, dialect: Dialect) -> Taken | None:
+    if dialect.name != "sqlite" or not sa.inspect(connection).has_table(SNAPSHOT):
+        return None
+    table, _ = snapshot_tables()
+    version = connection.scalar(sa.select(table.c.version))
+    if version is not None and version > SNAPSHOT_VERSION:
+        raise SchemaMismatch(
+            f"this snapshot was made by a newer toolkit (version {version}, this one knows {SNAPSHOT_VERSION}); "
+            "pip install --upgrade toolkit"
+        )
+    row = connection.execute(sa.select(table)).first()
+    if row is None:
+        raise SchemaMismatch(f"the table {SNAPSHOT} is empty, so the file does not say what it is a snapshot of")
+    return Taken(**row._mapping)  # noqa: SLF001 - how SQLAlchemy names it
 
 
 # Who may not enter the archive's schema sees no archive: to look would be an error.
@@ -267,6 +364,31 @@ def _type(found: Any) -> Any:
     return sa.Text() if isinstance(found, sa.String) else sa.types.NullType()
 
 
+_SERVER_TYPES: Final = sa.text(
+    "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute "
+    "WHERE attrelid = to_regclass(:name) AND attnum > 0 AND NOT attisdropped"
+)
+
+
+def server_types(connection: sa.Connection, table: sa.Table) -> dict[str, Named]:
+    """Return the types of a table's columns as PostgreSQL names them, for rows that come as text.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        To the server, in a transaction.
+    table : sqlalchemy.Table
+        That is there.
+
+    Returns
+    -------
+    dict of str to Named
+        By column.
+    """
+    name = connection.dialect.identifier_preparer.format_table(table)
+    return {row[0]: Named(row[1]) for row in connection.execute(_SERVER_TYPES, {"name": name})}
+
+
 def names(table: sa.Table, *, without: Iterable[str] = ()) -> list[str]:
     """Return the names of a table's columns, in order."""
     return [column.name for column in table.columns if column.name not in set(without)]
@@ -291,3 +413,46 @@ def workflow_names(connection: sa.Connection, tables: Tables) -> dict[str, str |
         return {}
     workflows = tables.workflows
     return {str(name): title for name, title in connection.execute(sa.select(workflows.c.id, workflows.c.name))}
+
+
+def workflows_named(connection: sa.Connection, tables: Tables, id_or_name: str) -> list[str]:
+    """Return the ids of the workflows that have an id, or a name, where the database has a table of them.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        In a transaction.
+    tables : Tables
+        Of the database.
+    id_or_name : str
+        Literally.
+
+    Returns
+    -------
+    list of str
+    """
+    known = workflow_names(connection, tables)
+    return [workflow_id for workflow_id, title in known.items() if id_or_name in (workflow_id, title)]
+
+
+_WORKFLOWS: Final = uuid.UUID("6f6f0e5c-6b0f-5d3c-9f0c-2b9a4c1d7e11")
+
+
+def workflow_uuid(name: str) -> str:
+    """Return the id of a workflow that is made here, where ids are uuids: the same name has the same one everywhere.
+
+    Parameters
+    ----------
+    name : str
+        Of the workflow.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> workflow_uuid("nightly-1") == workflow_uuid("nightly-1")
+    True
+    """
+    return str(uuid.uuid5(_WORKFLOWS, name))
