@@ -305,6 +305,7 @@ def reads(service: toolkit.UnifiedDataService, seeded: Seeded) -> Calls:
         "count_records": lambda: service.count_records(one, by=["status", "record_type", "iteration_node_alias"]),
         "get_record": lambda: service.get_record(one, ids[0]),
         "get_records": lambda: [service.get_record(one, name) for name in ids[1:]],
+        "snapshot": lambda: _taken_home(service, one),
         "view_record": lambda: [service.view_record(one, name) for name in ids],
         "siblings": lambda: [service.view_record(one, name).siblings() for name in ids],
         "get_records_by_ids": lambda: service.get_records_by_ids(one, ids),
@@ -372,6 +373,22 @@ def _everywhere(report: toolkit.RunReport) -> Any:
     return [dict(report.frames), report.to_json(), report.to_markdown(), pages]
 
 
+def _in_folder(snapshot: Callable[..., Any]) -> Any:
+    """Take a run home, and return all that there is to see of it: the result, and the bytes of the file."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "run.db")
+        return snapshot(path), path.read_bytes().decode("latin-1")
+
+
+def _taken_home(service: toolkit.UnifiedDataService, workflow_id: str) -> Any:
+    with tempfile.TemporaryDirectory() as folder:
+        taken = service.snapshot(workflow_id, Path(folder, "run.db"))
+        with toolkit.connect(taken.path) as home, toolkit.connect(":memory:", create=True) as other:
+            loaded = other.load_snapshot(taken.path, as_workflow="trial")
+            frames_ = home.query_records(taken.workflow, columns="all", reveal=True), loaded.left_alone
+            return taken, taken.hidden, loaded, frames_, repr(home), taken.path.read_bytes().decode("latin-1")
+
+
 def _analysed(call: Any, frame: pd.DataFrame, of_variables: pd.DataFrame) -> Any:
     if not callable(call):
         return call
@@ -422,6 +439,7 @@ def writes(service: toolkit.UnifiedDataService, seeded: Seeded) -> Calls:
         "update_record, path": lambda: service.update_record(one, f"g_{shaped}", {f'vars."used {shaped}"': 1}),
         "update_records": lambda: service.update_records(one, {"c_3": {"vars.password": canaries.named("given")}}),
         "requeue_stuck": lambda: service.requeue_stuck(one, older_than="0s"),
+        "load_snapshot": lambda: _loaded(service, one),
         "convert_array_to_records": lambda: service.convert_array_to_records(one, array, run_id=shaped),
         "iterate_records": lambda: service.iterate_records(one, "c_*", body=lambda _: None, statuses="complete"),
         "iterate_records, failed": lambda: service.iterate_records(one, "h_*", body=_failing(known)),
@@ -439,6 +457,12 @@ def writes(service: toolkit.UnifiedDataService, seeded: Seeded) -> Calls:
         # What only a variable told is known as long as it is there.
         "clear_all_variables": lambda: service.clear_all_variables(one),
     }
+
+
+def _loaded(service: toolkit.UnifiedDataService, workflow_id: str) -> Any:
+    with tempfile.TemporaryDirectory() as folder:
+        taken = service.snapshot(workflow_id, Path(folder, "run.db"), reveal=True)
+        return service.load_snapshot(taken.path, as_workflow=str(uuid.uuid4()))
 
 
 def _failing(secret: str) -> Callable[[Any], Any]:
@@ -473,6 +497,7 @@ def of_workflow(service: toolkit.UnifiedDataService, seeded: Seeded) -> Calls:
         "get": lambda: [wf.get(key) for key in keys],
         "records": lambda: [wf.records(columns="all"), wf.records._ipython_key_completions_(), wf.records["c_3"]],
         "record": lambda: wf.record("c_3"),
+        "snapshot": lambda: _in_folder(wf.snapshot),
         "count": lambda: wf.count(by=["status", "record_type"]),
         "iterations": wf.iterations,
         "validate_variables": lambda: wf.validate_variables({"*": False}),

@@ -63,6 +63,8 @@ def test_a_profile_that_never_reveals_refuses_every_read_that_asks(settings: Pat
             lambda: service.query_records("nightly", reveal=True),
             lambda: service.get_record("nightly", "a_1", reveal=True),
             lambda: service.get_data("nightly", reveal=True),
+            lambda: service.view_record("nightly", "a_1", reveal=True),
+            lambda: service.snapshot("nightly", tmp_path / "run.db", reveal=True),
         ):
             with pytest.raises(toolkit.RevealForbidden, match="never shows secrets"):
                 read()
